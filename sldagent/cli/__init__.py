@@ -1,0 +1,79 @@
+"""The command line: one module a noun, loaded when its command is used.
+
+Results go to stdout, progress and diagnostics to stderr. Exit codes: 0 done, 1 failed or target not
+met, 2 usage or configuration, 3 prerequisite missing, 4 budget ended before any valid candidate,
+130 Ctrl-C, 143 SIGTERM.
+"""
+
+import importlib
+import json
+import sys
+
+import click
+
+from sldagent.errors import SldagentError
+
+# command -> (module, one line for the overview; the command's own help must start with it)
+_COMMANDS = {
+    "doctor": ("sldagent.cli.doctor", "Say what this machine offers, with the remedy beside it."),
+    "evaluate": ("sldagent.cli.evaluate", "Judge one program, anybody's, and print one JSON object."),
+    "evolve": ("sldagent.cli.evolve", "Search for a task's law."),
+    "tasks": ("sldagent.cli.tasks", "List, show and check discovery tasks."),
+}
+
+
+class _LazyGroup(click.Group):
+    """Imports a command's module only when it is called: `--help` stays fast."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(_COMMANDS[cmd_name][0])
+        command = getattr(module, cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, _COMMANDS[name][1]) for name in self.list_commands(ctx)])
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="sldagent", prog_name="sldagent")
+@click.option("--debug", is_flag=True, envvar="SLDAGENT_DEBUG", help="Show tracebacks of errors.")
+def cli(debug: bool) -> None:
+    """Discover scaling laws from small training runs.
+
+    \b
+    sldagent evolve --task data_constrained --generations 50 --data DIR
+    """
+
+
+def main() -> None:
+    """Entry point: runs a command and turns errors into one line and an exit code."""
+    try:
+        code = cli.main(standalone_mode=False)
+        sys.stdout.flush()
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("sldagent: interrupted", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of a pipe went away: nothing is wrong, nothing to say
+        sys.exit(0)
+    except SldagentError as error:
+        if "--debug" in sys.argv:
+            raise
+        if "--json" in sys.argv:
+            print(json.dumps({"error": str(error), "exit_code": error.exit_code}), file=sys.stderr)
+        else:
+            print(f"sldagent: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    sys.exit(code if isinstance(code, int) else 0)
