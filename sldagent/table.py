@@ -48,7 +48,8 @@ class Table:
 
     def rows(self, keep: NDArray[np.intp] | NDArray[np.bool_] | Sequence[int]) -> "Table":
         """The chosen rows, in the order given."""
-        chosen = np.arange(len(self))[np.asarray(keep)]
+        mask = np.asarray(keep)
+        chosen = np.arange(len(self))[mask if mask.size else mask.astype(np.intp)]
         names = tuple(self.groups[i] for i in chosen)
         return Table(self.x[chosen], self.y[chosen], names, self.origin)
 

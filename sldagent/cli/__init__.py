@@ -16,7 +16,10 @@ from sldagent.errors import SldagentError
 # command -> (module, one line for the overview; the command's own help must start with it)
 _COMMANDS = {
     "doctor": ("sldagent.cli.doctor", "Say what this machine offers, with the remedy beside it."),
-    "evaluate": ("sldagent.cli.evaluate", "Judge one program, anybody's, and print one JSON object."),
+    "evaluate": (
+        "sldagent.cli.evaluate",
+        "Judge one program, anybody's, and print one JSON object.",
+    ),
     "evolve": ("sldagent.cli.evolve", "Search for a task's law."),
     "tasks": ("sldagent.cli.tasks", "List, show and check discovery tasks."),
 }

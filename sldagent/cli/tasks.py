@@ -1,0 +1,187 @@
+"""`sldagent tasks`: list, show and check discovery tasks."""
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from sldagent import api
+from sldagent.cli._options import data_option, json_option
+
+_NO_LIMIT = "none"
+
+
+@click.group(short_help="List, show and check discovery tasks.")
+def tasks() -> None:
+    """List, show and check discovery tasks.
+
+    A task is a folder with a task.toml. ./tasks/NAME comes before the packaged task of that name;
+    NAME may also be the path of such a folder or file.
+    """
+
+
+@tasks.command("list")
+@data_option
+@json_option
+def list_command(data: str | None, as_json: bool) -> None:
+    """List every task, and whether its training table is at hand."""
+    summaries = api.summarize_tasks(data)
+    if as_json:
+        _print_json(summaries)
+        return
+    _print_table(
+        ("NAME", "TITLE", "FEATURES", "TARGETS", "LIMIT", "DATA"),
+        [
+            (
+                s["name"],
+                s["title"],
+                _joined(s["features"], most=3),
+                _joined(s["targets"], most=3),
+                s["parameter_limit"] or _NO_LIMIT,
+                "yes" if s["table"] else "no",
+            )
+            for s in summaries
+        ],
+    )
+
+
+@tasks.command()
+@click.argument("name")
+@data_option
+@click.option("--describe", is_flag=True, help="Print prompts/task.md, filled in from the data.")
+@json_option
+def show(name: str, data: str | None, describe: bool, as_json: bool) -> None:
+    """Show a task: columns, groups, limit, cuts, provenance."""
+    if describe:
+        text = api.describe_task(name, data)
+        if as_json:
+            _print_json({"text": text})
+        else:
+            click.echo(text, nl=False)
+        return
+    details = api.task_details(name, data)
+    if as_json:
+        _print_json(details)
+        return
+    click.echo(f"{details['name']}: {details['title']}\n{details['description']}\n")
+    _print_table(
+        ("COLUMN", "ROLE", "UNIT", "DESCRIPTION"),
+        [
+            (c["name"], c["role"] or "target", c["unit"], c["description"])
+            for c in (*details["features"], *details["targets"])
+        ],
+    )
+    click.echo()
+    _print_table(("CUTS", "AXES", "SHARES HELD OUT"), [_rule(r) for r in details["cut_rules"]])
+    click.echo()
+    _print_pairs(
+        ("Group column", details["group_column"] or "none: all rows are one group"),
+        (
+            "Groups",
+            _joined(details["groups"]) if details["table"] else "no data here (--data PATH)",
+        ),
+        ("Parameter limit", f"{details['parameter_limit'] or _NO_LIMIT}, for a group"),
+        ("Ignored columns", ", ".join(details["ignored"])),
+        ("Training table", details["table"] or ""),
+        ("Hub", _hub(details["hub"])),
+        ("Provenance", details["provenance"]),
+        ("Task file", details["origin"]),
+    )
+    published = dict(details["published"])
+    source = published.pop("source", "")
+    if published:
+        click.echo("\nPublished test R2\n")
+        _print_pairs(*((who, f"{r2:.3f}") for who, r2 in published.items()))
+        click.echo(f"\n{source}")
+
+
+@tasks.command()
+@click.argument("name")
+@data_option
+@json_option
+def check(name: str, data: str | None, as_json: bool) -> None:
+    """Check a task's training table and show its cuts.
+
+    Reads the training table only: test rows are for a choice that is final.
+    """
+    found = api.check_task(name, data).as_dict()
+    if as_json:
+        _print_json(found)
+        return
+    sizes = list(found["groups"].values())
+    counts = str(sizes[0]) if len(set(sizes)) == 1 else f"{min(sizes)} to {max(sizes)}"
+    _print_pairs(
+        ("Task", found["task"]),
+        ("Table", found["table"]),
+        ("SHA-256", found["sha256"]),
+        ("Rows", found["rows"]),
+        ("Groups", f"{len(sizes)}, of {counts} rows: {_joined(list(found['groups']))}"),
+    )
+    click.echo()
+    _print_table(
+        ("FEATURE", "ROLE", "LEVELS", "FROM", "TO"),
+        [
+            (f["name"], f["role"], f["levels"], f"{f['low']:.4g}", f"{f['high']:.4g}")
+            for f in found["features"]
+        ],
+    )
+    click.echo()
+    _print_table(
+        ("CUT", "FIT ROWS", "HELD-OUT ROWS"),
+        [(c["name"], c["fit_rows"], c["held_out_rows"]) for c in found["cuts"]],
+    )
+    for warning in found["warnings"]:
+        click.echo(f"\nwarning: {warning}")
+
+
+def _rule(rule: dict[str, Any]) -> tuple[str, str, str]:
+    shares = ", ".join(f"{share:.0%}" for share in rule["shares"])
+    return rule["kind"], ", ".join(rule["axes"]), shares
+
+
+def _hub(hub: dict[str, Any] | None) -> str:
+    if hub is None:
+        return ""
+    rows = f"{hub['train_rows']} training and {hub['test_rows']} test rows"
+    return f"{hub['repo']}, {hub['config']}, {rows}, revision {hub['revision']}"
+
+
+def _joined(names: Sequence[str], most: int = 5) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def _print_json(value: Any) -> None:
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def _print_pairs(*pairs: tuple[str, object]) -> None:
+    """Prints labels and values, leaving out pairs without a value."""
+    width = max(len(label) for label, _ in pairs)
+    for label, value in pairs:
+        if value != "":
+            click.echo(f"{label:{width}}  {value}")
+
+
+def _print_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """A rich table on a terminal; otherwise aligned columns that no width folds."""
+    cells = [[str(cell) for cell in row] for row in rows]
+    if sys.stdout.isatty():
+        from rich import box
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=box.SIMPLE_HEAD)
+        for i, title in enumerate(header):
+            table.add_column(title, no_wrap=i == 0, overflow="fold")
+        for row in cells:
+            table.add_row(*map(Text, row))  # as Text: brackets in names are no markup
+        Console().print(table)
+        return
+    widths = [max(map(len, column)) for column in zip(header, *cells, strict=True)]
+    for row in (list(header), *cells):
+        line = "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True))
+        click.echo(line.rstrip())

@@ -1,0 +1,1 @@
+"""Tasks and their tables: where they are found, how they are read, and what they say in words."""

@@ -1,0 +1,142 @@
+"""Reads a table, CSV or parquet, into the arrays of its task.
+
+Every number is checked here and trusted from here on. A feature with role size, data, unique_data,
+rate, batch or count must be above zero, as laws take its logarithm and its negative powers, which
+are infinite at zero; a fraction must lie between 0 and 1; a logged feature and a target may be any
+finite number.
+"""
+
+import csv
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sldagent.data.tasks import did_you_mean
+from sldagent.errors import DataError
+from sldagent.table import Table
+from sldagent.task import Column, Role, Task
+
+# The group of every row where a task has no group column; the benchmark calls it so too.
+ALL_ROWS = "all_data"
+
+# A row and where it stands in its file, as a person would look it up.
+Row = tuple[str, Sequence[Any]]
+
+
+def read_table(path: Path, task: Task) -> Table:
+    """The rows of a file in file order; columns that the task does not name are not looked at.
+
+    CSV and parquet files of the same rows give equal tables. Group names are kept as written.
+
+    Raises:
+        DataError: The file is no such table; the message names file, line or row, and column.
+    """
+    try:
+        header, rows = _read_parquet(path) if _is_parquet(path) else _read_csv(path)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+    columns = [*task.features, *task.targets]
+    places = [_position(path, header, column.name) for column in columns]
+    group = None if task.group_column is None else _position(path, header, task.group_column)
+    numbers: list[list[float]] = []
+    groups: list[str] = []
+    for place, cells in rows:
+        where = f"{path}, {place}"
+        numbers.append([_number(cells[i], c, where) for i, c in zip(places, columns, strict=True)])
+        groups.append(ALL_ROWS if group is None else _group(cells[group], task, where))
+    if not numbers:
+        raise DataError(f"{path}: the table has no rows")
+    values = np.array(numbers, dtype=np.float64)
+    split = len(task.features)
+    return Table(values[:, :split], values[:, split:], tuple(groups), str(path))
+
+
+def _is_parquet(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(4) == b"PAR1"
+
+
+def _read_csv(path: Path) -> tuple[list[str], Iterator[Row]]:
+    """Header and rows. The csv module, not pandas, since errors must name the line of the file."""
+    lines = _csv_lines(path)
+    header = next(lines, (0, []))[1]
+    if not header:
+        raise DataError(f"{path}: the file is empty")
+    for separator, name in ((";", "semicolons"), ("\t", "tabs")):
+        if len(header) == 1 and separator in header[0]:
+            raise DataError(f"{path}: columns are separated by {name}; separate them by commas")
+    return header, _csv_rows(path, len(header), lines)
+
+
+def _csv_rows(path: Path, width: int, lines: Iterator[tuple[int, list[str]]]) -> Iterator[Row]:
+    for line, cells in lines:
+        if len(cells) != width:
+            raise DataError(f"{path}, line {line}: {len(cells)} cells, but the header has {width}")
+        yield f"line {line}", cells
+
+
+def _csv_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Line number and cells of everything but blank lines."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.reader(file, strict=True)
+        start = 1
+        try:
+            for cells in reader:
+                if cells:
+                    yield start, cells
+                start = reader.line_num + 1
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise DataError(f"{path}, line {start}: neither CSV nor parquet: {error}") from error
+
+
+def _read_parquet(path: Path) -> tuple[list[str], Iterator[Row]]:
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        table = pyarrow.parquet.ParquetFile(path).read()
+    except (pyarrow.ArrowException, OSError) as error:
+        raise DataError(f"{path}: damaged parquet: {str(error).splitlines()[0]}") from error
+    columns = [column.to_pylist() for column in table.columns]
+    rows = enumerate(zip(*columns, strict=True), 1)
+    return list(table.column_names), ((f"row {number}", cells) for number, cells in rows)
+
+
+def _position(path: Path, header: list[str], name: str) -> int:
+    times = Counter(header)[name]
+    if times > 1:
+        raise DataError(f"{path}: column '{name}' is there {times} times")
+    if times == 0:
+        hint = did_you_mean(name, header)
+        raise DataError(f"{path}: no column '{name}'{hint}; columns: {', '.join(header)}")
+    return header.index(name)
+
+
+def _group(cell: Any, task: Task, where: str) -> str:
+    if cell is None or cell != cell or not str(cell).strip():
+        raise DataError(f"{where}, column {task.group_column}: the cell is empty")
+    return str(cell)
+
+
+def _number(cell: Any, column: Column, where: str) -> float:
+    where = f"{where}, column {column.name}"
+    if cell is None or (isinstance(cell, str) and not cell.strip()):
+        raise DataError(f"{where}: the cell is empty")
+    try:
+        # float() takes 1_000, which no spreadsheet means as a number, and True.
+        if isinstance(cell, bool) or (isinstance(cell, str) and "_" in cell):
+            raise ValueError
+        value = float(cell)
+    except (TypeError, ValueError, OverflowError):
+        raise DataError(f"{where}: {str(cell)[:40]!r} is not a number") from None
+    if not math.isfinite(value):
+        raise DataError(f"{where}: {cell} is not a finite number")
+    if column.role is Role.FRACTION and not 0 <= value <= 1:
+        raise DataError(f"{where}: {cell} is no fraction; give shares between 0 and 1")
+    if column.role not in (None, Role.FRACTION, Role.LOGGED) and value <= 0:
+        raise DataError(f"{where}: {cell} is not above zero, as a feature of role {column.role} is")
+    return value

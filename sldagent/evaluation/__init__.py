@@ -1,0 +1,1 @@
+"""The judge: runs programs in the sandbox and scores what comes back."""

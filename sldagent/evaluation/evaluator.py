@@ -1,0 +1,369 @@
+"""Judges a program on one task: fits in the sandbox, predicts in fresh children, scores here.
+
+    static checks -> a child per cut fits -> a child predicts -> a child predicts again, row by row
+    -> compare, score
+
+Children return numbers; every verdict is made here from what separate children returned.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sldagent.candidate import CutResult, Evaluation, Metrics, Status
+from sldagent.config import HARNESS_VERSION, EvaluationConfig
+from sldagent.cuts import Cut
+from sldagent.evaluation import rules
+from sldagent.evaluation.literals import count_literals
+from sldagent.evaluation.metrics import group_metrics, relative_error, score_rows
+from sldagent.evaluation.probes import probe_points
+from sldagent.evaluation.selection import selection_score
+from sldagent.program import Program, ProgramKind
+from sldagent.sandbox.protocol import End, Job, Limits, Outcome, Sandbox
+from sldagent.table import Table
+from sldagent.task import Task
+
+Floats = NDArray[np.float64]
+
+_STATUS_OF_END = {
+    End.EXIT: Status.ERROR,
+    End.SIGNAL: Status.ERROR,
+    End.TIMEOUT: Status.TIMEOUT,
+    End.MEMORY: Status.MEMORY,
+    End.FLOOD: Status.INVALID,
+}
+_STATUS_OF_FAILURE = {
+    "error": Status.ERROR,
+    "invalid": Status.INVALID,
+    "memory": Status.MEMORY,
+    "rejected": Status.REJECTED,
+}
+_PROBES = 64  # points beyond the data in all, shared by the groups
+
+
+class Failed(Exception):
+    """Ends an evaluation with a status; never leaves this module."""
+
+    def __init__(self, status: Status, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One batch of rows for the law: a group's rows (or probe points) with a cut's parameters."""
+
+    cut: int
+    group: str
+    x: Floats
+    rows: NDArray[np.intp] | None  # in the table; None for probe points
+
+
+@dataclass(slots=True)
+class _Ledger:
+    """What an evaluation has gathered so far, kept when it fails."""
+
+    cpu: float = 0.0
+    output: str = ""
+    params: int | str | None = None
+    literals: int | None = None
+    warnings: list[str] = field(default_factory=list)
+
+
+class SandboxEvaluator:
+    """Judges programs on the rows of one table.
+
+    Args:
+        task: Names columns, groups and the parameter limit.
+        table: All rows that the cuts index.
+        cuts: At least one; for the test split a single cut whose held-out rows are the test rows.
+        sandbox: Runs the children.
+        config: Limits and rules.
+        split: Name of the split that the cuts make up, for the Evaluation.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        table: Table,
+        cuts: Sequence[Cut],
+        sandbox: Sandbox,
+        config: EvaluationConfig | None = None,
+        split: str = "held-out",
+    ) -> None:
+        self.task = task
+        self.table = table
+        self.cuts = tuple(cuts)
+        self.sandbox = sandbox
+        self.config = config or EvaluationConfig()
+        self.split = split
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What an evaluation depends on beside the program; the key of any cache of evaluations."""
+        cuts = tuple((c.name, c.fit.tobytes(), c.held_out.tobytes()) for c in self.cuts)
+        versions = tuple(sorted(self.sandbox.versions.items()))
+        return (self.task.sha256, self.table.sha256, cuts, self.config, HARNESS_VERSION, versions)
+
+    def close(self) -> None:
+        """Ends the sandbox."""
+        self.sandbox.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def evaluate(self, program: Program) -> Evaluation:
+        """Judges one program; raises SandboxError only where the sandbox itself is broken."""
+        start = time.monotonic()
+        ledger = _Ledger()
+        try:
+            result = self._judge(program, ledger)
+        except Failed as failure:
+            result = {"status": failure.status, "reason": failure.reason}
+        seconds = {"cpu": round(ledger.cpu, 6), "wall": round(time.monotonic() - start, 6)}
+        return Evaluation(
+            **result,
+            split=self.split,
+            params=ledger.params,
+            literals=ledger.literals,
+            seconds=seconds,
+            warnings=tuple(ledger.warnings),
+            output=ledger.output,
+        )
+
+    def _judge(self, program: Program, ledger: _Ledger) -> dict[str, Any]:
+        kind = self._static_checks(program, ledger)
+        if kind is ProgramKind.LAW:
+            ledger.params = "frozen"
+            fitted = [dict.fromkeys(self.table.group_names, np.empty(0)) for _ in self.cuts]
+        else:
+            fitted = [self._fit(program, cut, ledger) for cut in self.cuts]
+            most = max(params.size for cut in fitted for params in cut.values())
+            ledger.params = int(most)
+            if self.config.reject_literals:
+                rules.check_literals(self.task, most, ledger.literals or 0, Failed)
+        calls = self._calls
+        predicted = self._predict(program, kind, fitted, ledger)
+        for call, values in zip(calls, predicted, strict=True):
+            bad = np.flatnonzero(~np.isfinite(values).all(axis=1))
+            if call.rows is not None and len(bad):
+                where = rules.describe_row(self.task, call.x[bad[0]], call.group)
+                raise Failed(Status.INVALID, f"the prediction is not finite at {where}")
+        self._check(program, kind, fitted, predicted, ledger)
+        beyond = [v for c, v in zip(calls, predicted, strict=True) if c.rows is None]
+        finite = all(np.isfinite(values).all() for values in beyond)
+        if not finite:
+            ledger.warnings.append(
+                "predictions beyond the data (ten times the largest run) are not always finite"
+            )
+        results, pooled = self._score(fitted, predicted, kind)
+        numbers = ledger.params if isinstance(ledger.params, int) else 0
+        score = selection_score(
+            [cut.metrics.r2 for cut in results], numbers, ledger.literals or 0, finite
+        )
+        return {
+            "status": Status.OK,
+            "metrics": pooled[0],
+            "groups": pooled[1],
+            "cuts": results,
+            "score": score,
+        }
+
+    def _static_checks(self, program: Program, ledger: _Ledger) -> ProgramKind:
+        if program.syntax_error:
+            raise Failed(Status.REJECTED, f"the program does not parse: {program.syntax_error}")
+        kind = program.kind
+        if kind is None:
+            raise Failed(Status.REJECTED, f"the program lacks {program.missing}")
+        ledger.literals = count_literals(program).count
+        if len(self.cuts) < 2 and self.split == "held-out":
+            ledger.warnings.append(
+                "only one cut could be made: the held-out score rests on a single extrapolation"
+            )
+        return kind
+
+    # -- children ------------------------------------------------------------------------------
+
+    def _run(
+        self, op: str, program: Program, kind: ProgramKind, header: dict[str, Any], body: bytes,
+        steps: int, ledger: _Ledger,
+    ) -> list[tuple[dict[str, Any], bytes]]:  # fmt: skip
+        """Runs one child and returns its `steps` result frames, or raises Failed."""
+        head = {
+            "op": op,
+            "source": program.source,
+            "kind": kind.value,
+            "features": self.task.feature_names,
+            "targets": self.task.target_names,
+            **header,
+        }
+        seconds = self.config.fit_seconds
+        limits = Limits(
+            cpu_seconds=seconds,
+            total_cpu_seconds=10 * seconds,
+            wall_seconds=2 * seconds + 30,
+            memory_bytes=self.config.memory_mib << 20,
+            reply_bytes=(1 << 20) + 4 * len(body) + steps * 100_000,
+        )
+        outcome = self.sandbox.run(Job(head, body, program.imports), limits)
+        ledger.cpu += outcome.cpu_seconds
+        return self._frames(outcome, steps, ledger)
+
+    @staticmethod
+    def _frames(
+        outcome: Outcome, steps: int, ledger: _Ledger
+    ) -> list[tuple[dict[str, Any], bytes]]:
+        frames = list(outcome.frames)
+        last = frames.pop()[0] if frames and {"done", "failed"} & frames[-1][0].keys() else {}
+        ledger.output = str(last.get("output", ""))[:4096] or ledger.output
+        if outcome.end is not End.FINISHED:
+            raise Failed(_STATUS_OF_END[outcome.end], outcome.reason)
+        if "failed" in last:
+            status = _STATUS_OF_FAILURE.get(str(last["failed"]), Status.ERROR)
+            raise Failed(status, str(last.get("reason", ""))[:500])
+        if "done" not in last or len(frames) != steps:
+            raise Failed(Status.ERROR, "the program ended its process before it had finished")
+        return frames
+
+    def _fit(self, program: Program, cut: Cut, ledger: _Ledger) -> dict[str, Floats]:
+        """Parameters per group, fitted on the cut's fit rows in a child that sees nothing else."""
+        fit = self.table.rows(cut.fit)
+        names = fit.group_names
+        order = np.argsort(fit.group_codes, kind="stable")
+        counts = np.bincount(fit.group_codes)
+        body = fit.x[order].tobytes() + fit.y[order].tobytes()
+        header = {"rows": counts.tolist()}
+        frames = self._run("fit", program, ProgramKind.PROGRAM, header, body, len(names), ledger)
+        params = {}
+        for name, (head, data) in zip(names, frames, strict=True):
+            shape = head.get("shape")
+            array = _array(data, tuple(shape) if isinstance(shape, list) else None)
+            if not np.isfinite(array).all():
+                reason = f"fit_scaling_law returned numbers that are not finite ({_where(name)})"
+                raise Failed(Status.INVALID, reason)
+            limit = self.task.parameter_limit
+            if limit is not None and array.size > limit:
+                reason = f"{array.size} parameters, but task '{self.task.name}' allows {limit}"
+                raise Failed(Status.REJECTED, f"{reason} for a group ({_where(name)})")
+            params[name] = array
+        return params
+
+    @cached_property
+    def _calls(self) -> list[_Call]:
+        """What the law is asked: every cut's held-out rows; all rows and the probes once."""
+        table, calls = self.table, []
+        widest = max(range(len(self.cuts)), key=lambda c: len(self.cuts[c].fit))
+        each = max(2, _PROBES // len(table.group_names))
+        for c, cut in enumerate(self.cuts):
+            rows = np.arange(len(table)) if c == widest else cut.held_out
+            codes = table.group_codes[rows]
+            for g, name in enumerate(table.group_names):
+                mine = rows[codes == g]
+                if len(mine):
+                    calls.append(_Call(c, name, table.x[mine], mine))
+                if c == widest:
+                    points = probe_points(self.task.features, table.x[table.group_codes == g], each)
+                    calls.append(_Call(c, name, points, None))
+        return calls
+
+    def _request(self, fitted: Sequence[dict[str, Floats]]) -> tuple[dict[str, Any], bytes]:
+        calls, body = [], bytearray()
+        for call in self._calls:
+            params = fitted[call.cut][call.group]
+            calls.append({"rows": len(call.x), "shape": params.shape, "group": call.group})
+            body += call.x.tobytes() + params.tobytes()
+        return {"calls": calls}, bytes(body)
+
+    def _predict(
+        self, program: Program, kind: ProgramKind, fitted: Sequence[dict[str, Floats]],
+        ledger: _Ledger,
+    ) -> list[Floats]:  # fmt: skip
+        header, body = self._request(fitted)
+        frames = self._run("predict", program, kind, header, body, len(self._calls), ledger)
+        return [
+            self._values(data, call) for (_, data), call in zip(frames, self._calls, strict=True)
+        ]
+
+    def _check(
+        self, program: Program, kind: ProgramKind, fitted: Sequence[dict[str, Floats]],
+        predicted: Sequence[Floats], ledger: _Ledger,
+    ) -> None:  # fmt: skip
+        """Predictions must not depend on other rows, on their order, or on chance."""
+        header, body = self._request(fitted)
+        count = len(self._calls)
+        frames = self._run("check", program, kind, header, body, 2 * count, ledger)
+        spread = self.table.y.std(axis=0)
+        for i, (call, values) in enumerate(zip(self._calls, predicted, strict=True)):
+            single = self._values(frames[count - 1 - i][1], call)
+            reversed_ = self._values(frames[2 * count - 1 - i][1], call)
+            rules.check_independence(self.task, call.x, call.group, values, single, reversed_,
+                                     spread, Failed)  # fmt: skip
+
+    def _values(self, data: bytes, call: _Call) -> Floats:
+        return _array(data, (len(call.x), len(self.task.targets)))
+
+    # -- scores --------------------------------------------------------------------------------
+
+    def _score(
+        self, fitted: Sequence[dict[str, Floats]], predicted: Sequence[Floats], kind: ProgramKind
+    ) -> tuple[tuple[CutResult, ...], tuple[Metrics, dict[str, Metrics | None]]]:
+        table, names = self.table, self.table.group_names
+        everything = np.full((len(self.cuts), len(table), table.y.shape[1]), np.nan)
+        for call, values in zip(self._calls, predicted, strict=True):
+            if call.rows is not None:
+                everything[call.cut, call.rows] = values
+        results = []
+        for c, cut in enumerate(self.cuts):
+            held = cut.held_out
+            actual, given = table.y[held], everything[c, held]
+            params = None
+            if kind is ProgramKind.PROGRAM:
+                params = {name: array.tolist() for name, array in fitted[c].items()}
+            results.append(
+                CutResult(
+                    name=cut.name,
+                    fit_rows=len(cut.fit),
+                    held_out_rows=len(held),
+                    metrics=score_rows(actual, given),
+                    groups=group_metrics(actual, given, table.group_codes[held], names),
+                    relative_error=relative_error(actual, given),
+                    bias=float(np.mean((given - actual)[self._top(cut)])),
+                    params=params,
+                )
+            )
+        held = np.concatenate([cut.held_out for cut in self.cuts])
+        given = np.concatenate([everything[c, cut.held_out] for c, cut in enumerate(self.cuts)])
+        actual = table.y[held]
+        pooled = score_rows(actual, given)
+        return tuple(results), (
+            pooled,
+            group_metrics(actual, given, table.group_codes[held], names),
+        )
+
+    def _top(self, cut: Cut) -> NDArray[np.intp]:
+        """The tenth of the held-out rows, at least one, that lies furthest along the cut's axes."""
+        x = self.table.x[cut.held_out][:, list(cut.axes)]
+        ranks = x.argsort(axis=0, kind="stable").argsort(axis=0, kind="stable").sum(axis=1)
+        return np.argsort(-ranks, kind="stable")[: max(1, len(x) // 10)]
+
+
+def _where(group: str) -> str:
+    return f"group '{group}'"
+
+
+def _array(data: bytes, shape: tuple[int, ...] | None) -> Floats:
+    """The bytes as float64 of this shape; a child that sent anything else failed."""
+    if shape is None or not all(isinstance(n, int) and 0 <= n <= 1 << 24 for n in shape):
+        raise Failed(Status.INVALID, "the program's process sent an impossible shape")
+    if len(shape) > 8 or len(data) != 8 * int(np.prod(shape, dtype=object)):
+        raise Failed(Status.INVALID, "the program's process sent the wrong number of numbers")
+    return np.frombuffer(data, dtype=np.float64).reshape(shape)

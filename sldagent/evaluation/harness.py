@@ -1,0 +1,250 @@
+"""What runs inside the sandboxed child: loads a program, calls its functions, sends numbers out.
+
+Imports nothing of sldagent. The program shares this interpreter and may patch all of it: nothing
+here protects a score. What protects it is what a child is given (one cut's fit rows, or features
+without targets) and that the parent judges numbers from separate children.
+
+A job's header has `op` (`fit` or `predict`), `source`, `kind` (`program` or `law`), `features` and
+`targets` (names). Its body is float64. Every finished step is one frame; a program's failure is a
+frame {"failed": status, "reason": words}.
+"""
+
+import builtins
+import linecache
+import os
+import random
+import secrets
+import sys
+import types
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+_KEEP_OUTPUT = 4096
+_NAME = "<program>"
+
+
+class _Entropy:
+    """Stands in for the system's entropy: programs that forget a seed get the same numbers."""
+
+    def __init__(self) -> None:
+        self.source = random.Random(0)
+
+    def restart(self) -> None:
+        self.source = random.Random(0)
+
+    def __call__(self, size: int) -> bytes:
+        return self.source.randbytes(size)
+
+
+def _plain_seed(self: random.Random, a: Any = None, version: int = 2) -> None:
+    _random_seed(self, 0 if a is None else a, version)
+
+
+entropy = _Entropy()
+_random_seed = random.Random.seed
+# numpy's SeedSequence() asks `secrets`, which asks `random._urandom`; Random() asks the kernel
+# from C, hence its `seed` is replaced. Done once, in the template.
+os.urandom = entropy
+random._urandom = entropy  # type: ignore[attr-defined]
+random.Random.seed = _plain_seed  # type: ignore[method-assign]
+random.seed = random._inst.seed  # type: ignore[attr-defined]
+secrets.token_bytes = lambda nbytes=None: entropy(32 if nbytes is None else nbytes)
+
+
+class _Failure(Exception):
+    """The program broke its contract: `status` and words."""
+
+    def __init__(self, status: str, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+class _Output:
+    """A stdout that keeps its first few kB and swallows the rest."""
+
+    def __init__(self) -> None:
+        self.kept = ""
+
+    encoding = "utf-8"
+    errors = "replace"
+
+    def write(self, text: str) -> int:
+        if len(self.kept) < _KEEP_OUTPUT:
+            self.kept += str(text)[: _KEEP_OUTPUT - len(self.kept)]
+        return len(text)
+
+    def flush(self) -> None:
+        pass
+
+    def isatty(self) -> bool:
+        return False
+
+
+def _seed() -> None:
+    entropy.restart()
+    random.seed(0)
+    np.random.seed(0)  # noqa: NPY002 -- programs use the legacy generator
+
+
+def _describe(error: BaseException) -> str:
+    """An exception in one line, with the program's line that raised it."""
+    line, trace = None, error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == _NAME:
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    if isinstance(error, SyntaxError):
+        line = error.lineno
+    text = " ".join(str(error).split())[:300]
+    name = type(error).__name__
+    if isinstance(error, ImportError | PermissionError) and "site-packages" in text:
+        text = "programs may import numpy, scipy and the standard library only"
+    where = f" (line {line})" if line else ""
+    return f"{name}: {text}{where}" if text else f"{name}{where}"
+
+
+def _load(source: str) -> types.ModuleType:
+    module = types.ModuleType("program")
+    sys.modules["program"] = module
+    module.__dict__["__builtins__"] = builtins
+    linecache.cache[_NAME] = (len(source), None, source.splitlines(keepends=True), _NAME)
+    exec(compile(source, _NAME, "exec", dont_inherit=True), module.__dict__)
+    return module
+
+
+def _numbers(value: Any, what: str) -> np.ndarray:
+    """The value as a plain finite float64 array; raises _Failure for anything else."""
+    if isinstance(value, np.ndarray) and type(value) is not np.ndarray:
+        raise _Failure("invalid", f"{what} is a {type(value).__name__}, not a plain numpy array")
+    try:
+        raw = np.asarray(value)
+        if raw.dtype.kind in "USMmcV":
+            raise TypeError(f"dtype {raw.dtype}")
+        array = np.array(raw, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        text = " ".join(str(error).split())[:120]
+        raise _Failure("invalid", f"{what} is no array of real numbers ({text})") from None
+    return array
+
+
+def _shaped(value: Any, rows: int, targets: int) -> np.ndarray:
+    """Predictions as (rows, targets)."""
+    array = _numbers(value, "the prediction")
+    shapes = [(rows, targets)]
+    if targets == 1:
+        shapes.append((rows,))
+    if rows == 1:
+        shapes.append((targets,))
+        if targets == 1:
+            shapes.append(())
+    if array.shape not in shapes:
+        wanted = f"({rows}, {targets})" if targets > 1 else f"({rows},)"
+        raise _Failure("invalid", f"the prediction has shape {array.shape} instead of {wanted}")
+    return array.reshape(rows, targets)
+
+
+def _fit(channel: Any, header: dict[str, Any], numbers: np.ndarray) -> None:
+    """Fits every group: the body holds X (N, F), then Y (N, T); `rows` counts rows per group."""
+    fit = _load(header["source"]).fit_scaling_law
+    features, targets = len(header["features"]), len(header["targets"])
+    total = sum(header["rows"])
+    x = numbers[: total * features].reshape(total, features)
+    y = numbers[total * features :].reshape(total, targets)
+    start = 0
+    for rows in header["rows"]:
+        part = slice(start, start + rows)
+        start += rows
+        losses = y[part].copy() if targets > 1 else y[part, 0].copy()
+        _seed()
+        params = _numbers(fit(x[part].copy(), losses), "what fit_scaling_law returned")
+        if params.size > 10_000:
+            raise _Failure("rejected", f"fit_scaling_law returned {params.size} numbers")
+        channel.send({"shape": params.shape}, params.tobytes())
+
+
+class _Law:
+    """One callable for both kinds of source: rows and a group's parameters to predictions."""
+
+    def __init__(self, header: dict[str, Any]) -> None:
+        module = _load(header["source"])
+        self.features, self.targets = header["features"], header["targets"]
+        self.frozen = header["kind"] == "law"
+        self.call = module.law if self.frozen else module.scaling_law_func
+
+    def __call__(self, x: np.ndarray, params: np.ndarray, group: str) -> np.ndarray:
+        _seed()
+        if not self.frozen:
+            return _shaped(self.call(x.copy(), params.copy()), len(x), len(self.targets))
+        rows = [dict(zip(self.features, row, strict=True)) for row in x.tolist()]
+        answer = self.call(rows, group)
+        if not isinstance(answer, list) or len(answer) != len(rows):
+            raise _Failure("invalid", f"law() must return a list of {len(rows)} dictionaries")
+        try:
+            values = [[row[name] for name in self.targets] for row in answer]
+        except (KeyError, TypeError):
+            names = ", ".join(self.targets)
+            raise _Failure("invalid", f"law() must return dictionaries with: {names}") from None
+        return _shaped(values, len(rows), len(self.targets))
+
+
+def _calls(
+    header: dict[str, Any], numbers: np.ndarray
+) -> Iterator[tuple[np.ndarray, np.ndarray, str]]:
+    """The body holds, call after call, that call's rows and then its parameters."""
+    width, at = len(header["features"]), 0
+    for call in header["calls"]:
+        size = call["rows"] * width
+        x = numbers[at : at + size].reshape(call["rows"], width)
+        count = int(np.prod(call["shape"]))
+        params = numbers[at + size : at + size + count].reshape(call["shape"])
+        at += size + count
+        yield x, params, call["group"]
+
+
+def _predict(channel: Any, header: dict[str, Any], numbers: np.ndarray) -> None:
+    """Predicts every call's rows at once."""
+    law = _Law(header)
+    for x, params, group in _calls(header, numbers):
+        channel.send({}, law(x, params, group).tobytes())
+
+
+def _check(channel: Any, header: dict[str, Any], numbers: np.ndarray) -> None:
+    """Predicts the same one by one in exactly the reverse order, then all with rows reversed.
+
+    Whatever a law remembers from one call to the next, or takes from a batch, flows from earlier to
+    later; in reverse it would have to flow backwards. The single rows come first, before the law
+    has seen any batch.
+    """
+    law = _Law(header)
+    calls = list(_calls(header, numbers))
+    for x, params, group in reversed(calls):
+        single = [law(x[i : i + 1], params, group) for i in reversed(range(len(x)))]
+        channel.send({}, np.concatenate(single)[::-1].tobytes())
+    for x, params, group in reversed(calls):
+        channel.send({}, law(x[::-1], params, group)[::-1].tobytes())
+
+
+_OPERATIONS = {"fit": _fit, "predict": _predict, "check": _check}
+
+
+def run(channel: Any) -> None:
+    """Does one job; `channel` is the child's end of `sandbox.wire`."""
+    header, body = channel.receive()
+    output = _Output()
+    sys.stdout = sys.stderr = output  # type: ignore[assignment]
+    np.seterr(all="ignore")  # a program's warnings are no outcome, and printing them costs time
+    try:
+        _seed()
+        _OPERATIONS[header["op"]](channel, header, np.frombuffer(body))
+        end = {"done": True}
+    except _Failure as failure:
+        end = {"failed": failure.status, "reason": str(failure)}
+    except MemoryError:
+        end = {"failed": "memory", "reason": "asked for more memory than a program may have"}
+    except SystemExit as error:
+        end = {"failed": "error", "reason": f"the program left with sys.exit({error.code!r})"[:200]}
+    except BaseException as error:
+        end = {"failed": "error", "reason": _describe(error)}
+    channel.send({**end, "output": output.kept})

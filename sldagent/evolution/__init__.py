@@ -1,0 +1,1 @@
+"""The search loop and its strategies; knows protocols, nothing concrete."""

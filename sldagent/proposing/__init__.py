@@ -1,0 +1,1 @@
+"""Turns parents into new programs."""

@@ -1,0 +1,1 @@
+"""Runs other people's numerical code where it can reach nothing but its own numbers."""

@@ -1,0 +1,183 @@
+"""Landlock and seccomp: built once in the template process, applied in every child.
+
+Loaded by its path in the template process; imports nothing of sldagent. Landlock is called by raw
+system calls (its numbers are the same on every architecture); libseccomp, through pyseccomp,
+compiles the filter to BPF once, and a child loads those bytes with one prctl.
+"""
+
+import ctypes
+import errno
+import fcntl
+import os
+import struct
+import sys
+import sysconfig
+from collections.abc import Iterable, Iterator
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+_CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
+_PR_SET_PDEATHSIG, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 1, 22, 38
+_SECCOMP_MODE_FILTER = 2
+_READ_FILE, _READ_DIR = 1 << 2, 1 << 3
+_CLONE_THREAD = 0x00010000
+
+# Rights that each Landlock version knows: all are handled, hence refused unless a rule grants them.
+_FS_RIGHTS = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}
+_NET_RIGHTS = 0b11  # from version 4: bind and connect TCP
+_SCOPES = 0b11  # from version 6: abstract UNIX sockets, signals
+
+# What numpy, scipy and the interpreter need to compute. Everything else fails with EPERM: fork,
+# exec, sockets, kill, ptrace, mounts, io_uring, memfd, sleeping, changing limits, and what is new.
+_ALLOWED = """
+read readv pread64 preadv write writev lseek close close_range dup dup2 dup3 fcntl fstat stat lstat
+newfstatat statx access faccessat faccessat2 readlink readlinkat getcwd getdents getdents64 fstatfs
+mmap munmap mremap mprotect madvise brk mincore membarrier
+futex futex_waitv sched_yield sched_getaffinity sched_getparam sched_getscheduler getcpu
+set_robust_list get_robust_list set_tid_address rseq arch_prctl
+rt_sigaction rt_sigprocmask rt_sigreturn rt_sigpending sigaltstack restart_syscall
+clock_gettime clock_getres gettimeofday time times getrusage getrlimit getrandom uname sysinfo
+getpid getppid gettid getuid geteuid getgid getegid getgroups getresuid getresgid
+poll ppoll select pselect6 exit exit_group
+""".split()
+_OPENING = ("open", "openat")
+
+
+def _syscall(number: int, *args: object) -> int:
+    result = _libc.syscall(number, *args)
+    if result < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+    return int(result)
+
+
+def landlock_version() -> int:
+    """The kernel's Landlock version; 0 where it has none."""
+    try:
+        return _syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), 1)
+    except OSError:
+        return 0
+
+
+def _own_children(folder: str) -> Iterator[str]:
+    """What lies in a library folder, packages that somebody installed into it left out."""
+    for name in os.listdir(folder):
+        if name not in ("site-packages", "dist-packages"):
+            yield os.path.join(folder, name)
+
+
+def readable_paths(packages: Iterable[str]) -> list[str]:
+    """Files and folders that a child may read: interpreter, standard library, `packages`.
+
+    Shared libraries that the template has mapped belong to the interpreter: a child may have to
+    open them again when it imports an extension module that links to them.
+    """
+    paths: list[str] = []
+    for key in ("stdlib", "platstdlib"):
+        folder = sysconfig.get_path(key)
+        if folder and os.path.isdir(folder):
+            paths += _own_children(folder)
+    for package in packages:
+        folder = os.path.dirname(os.path.realpath(str(sys.modules[package].__file__)))
+        paths += [folder, folder + ".libs"]
+    try:
+        with open("/proc/self/maps") as maps:
+            mapped = {line.split(maxsplit=5)[-1].strip() for line in maps if ".so" in line}
+    except OSError:
+        mapped = set()
+    paths += sorted(path for path in mapped if path.startswith("/"))
+    return [path for path in dict.fromkeys(paths) if os.path.exists(path)]
+
+
+def _landlock_ruleset(version: int, packages: Iterable[str]) -> int:
+    rights = (1 << _FS_RIGHTS[min(version, 5)]) - 1
+    fields = [rights]
+    if version >= 4:
+        fields.append(_NET_RIGHTS)
+    if version >= 6:
+        fields.append(_SCOPES)
+    attributes = struct.pack(f"={len(fields)}Q", *fields)
+    ruleset = _syscall(_CREATE_RULESET, attributes, ctypes.c_size_t(len(attributes)), 0)
+
+    def grant(path: str, wanted: int) -> None:
+        fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
+        try:
+            allowed = wanted if os.path.isdir(path) else wanted & ~_READ_DIR
+            _syscall(_ADD_RULE, ruleset, 1, struct.pack("=Qi", allowed, fd), 0)
+        finally:
+            os.close(fd)
+
+    for path in readable_paths(packages):
+        grant(path, _READ_FILE | _READ_DIR)
+    for path in sys.path:  # the import system lists folders; names are no secret, contents are
+        if os.path.isdir(path):
+            grant(path, _READ_DIR)
+    high = fcntl.fcntl(ruleset, fcntl.F_DUPFD_CLOEXEC, 100)  # clear of the numbers a child uses
+    os.close(ruleset)
+    return high
+
+
+def _seccomp_program(may_open: bool) -> bytes:
+    """The filter as BPF instructions (`struct sock_filter`, 8 bytes each)."""
+    import pyseccomp
+
+    rules = pyseccomp.SyscallFilter(defaction=pyseccomp.ERRNO(errno.EPERM))
+    for name in (*_ALLOWED, *(_OPENING if may_open else ())):
+        try:
+            rules.add_rule(pyseccomp.ALLOW, name)
+        except (OSError, ValueError, RuntimeError):
+            continue  # this architecture or this libseccomp has no such call: it stays refused
+    threads = pyseccomp.Arg(0, pyseccomp.MASKED_EQ, _CLONE_THREAD, _CLONE_THREAD)
+    rules.add_rule(pyseccomp.ALLOW, "clone", threads)
+    rules.add_rule(pyseccomp.ERRNO(errno.ENOSYS), "clone3")  # glibc falls back to clone
+    rules.add_rule(pyseccomp.ALLOW, "prlimit64", pyseccomp.Arg(2, pyseccomp.EQ, 0))
+    fd = os.memfd_create("filter")
+    with os.fdopen(fd, "w+b") as file:
+        rules.export_bpf(file)
+        file.seek(0)
+        return file.read()
+
+
+class Lockdown:
+    """What a child is put under; `apply` cannot be undone."""
+
+    def __init__(self, packages: Iterable[str], landlock: bool, seccomp: bool) -> None:
+        version = landlock_version() if landlock else 0
+        self.landlock_fd = _landlock_ruleset(version, packages) if version else -1
+        self._filter = None
+        if seccomp:
+            program = _seccomp_program(may_open=version > 0)
+            self._instructions = ctypes.create_string_buffer(program, len(program))
+            address = ctypes.addressof(self._instructions)
+            # struct sock_fprog: unsigned short len, (padding), pointer
+            self._filter = struct.pack("@HP", len(program) // 8, address)
+
+    @property
+    def protection(self) -> str:
+        """The name in `protocol.Protection` for what `apply` does."""
+        if self._filter is None:
+            return "limits"
+        return "full" if self.landlock_fd >= 0 else "seccomp"
+
+    def apply(self) -> None:
+        """Locks the calling process for good; raises OSError where the kernel refuses."""
+        if self._filter is None:
+            return
+        self._prctl(_PR_SET_NO_NEW_PRIVS, 1, 0)
+        if self.landlock_fd >= 0:
+            _syscall(_RESTRICT_SELF, self.landlock_fd, 0)
+            os.close(self.landlock_fd)
+        self._prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, self._filter)
+
+    @staticmethod
+    def _prctl(option: int, value: int, pointer: object) -> None:
+        zero = ctypes.c_ulong(0)
+        if _libc.prctl(option, ctypes.c_ulong(value), pointer or zero, zero, zero) != 0:
+            code = ctypes.get_errno()
+            raise OSError(code, os.strerror(code))
+
+
+def die_with_parent() -> None:
+    """Has the kernel kill this process when its parent ends (Linux; elsewhere nothing)."""
+    if sys.platform == "linux":
+        _libc.prctl(_PR_SET_PDEATHSIG, ctypes.c_ulong(9), *[ctypes.c_ulong(0)] * 3)

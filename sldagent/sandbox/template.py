@@ -1,0 +1,215 @@
+"""The template process: imports numpy and scipy once, then forks a locked child for every job.
+
+Started by `process.TemplateSandbox` as a script (`python -s -P template.py …`) with an empty
+environment and one inherited descriptor, the control socket. It never sees a job's contents: each
+job comes with a socket of its own, handed to the child, so that nothing of one job can be found in
+the memory of another. Messages on the control socket have a fixed size:
+
+    parent -> template   J + the job's socket: total CPU seconds, memory bytes
+                         I: length, then as many bytes of JSON: names of modules to import
+                         K: kill the child
+    template -> parent   length and JSON when ready or unable to start
+                         P: process id of the child; X: its end
+"""
+
+import ctypes
+import gc
+import importlib
+import importlib.util
+import json
+import os
+import resource
+import select
+import signal
+import socket
+import struct
+import sys
+import time
+import traceback
+from collections.abc import Iterable
+from types import ModuleType
+from typing import Any, NamedTuple
+
+REQUEST = struct.Struct("!cdQ")  # b"J", b"I" or b"K"; total CPU seconds; memory bytes or length
+REPORT = struct.Struct("!ciddQ")  # b"P" or b"X", pid or wait status, user s, system s, max RSS kB
+JOB_FD = 3
+_HUGE = 2 << 20
+_MADV_COLLAPSE = 25  # Linux 6.1
+
+# What nearly every program uses: loaded before the first fork, so that no child pays for it.
+_PRELOAD = """
+collections dataclasses functools itertools math random secrets typing warnings
+numpy numpy.linalg numpy.random scipy scipy.linalg scipy.optimize scipy.special
+""".split()
+# Loaded when a program names them, since every mapped library makes every fork slower; all at once
+# where children can open no file.
+_ON_DEMAND = """
+bisect copy datetime decimal enum fractions heapq json numbers operator re statistics string
+numpy.fft numpy.polynomial scipy.constants scipy.fft scipy.integrate scipy.interpolate
+scipy.ndimage scipy.signal scipy.sparse scipy.sparse.linalg scipy.spatial scipy.stats
+scipy.stats.qmc
+""".split()
+
+
+def _load(path: str, name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+class Parts(NamedTuple):
+    """The modules that the template loaded by path, and the lock that it built."""
+
+    lockdown: ModuleType
+    wire: ModuleType
+    harness: ModuleType
+    lock: Any
+
+
+def _child(job: int, parts: Parts, cpu: float, memory: int) -> None:
+    """Turns the fresh fork into a locked child and runs the harness; never returns."""
+    lock = parts.lock
+    channel = parts.wire.Channel(JOB_FD)
+    try:
+        parts.lockdown.die_with_parent()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)
+        ruleset = lock.landlock_fd
+        os.dup2(job, JOB_FD)  # the ruleset has a high number: it is not overwritten here
+        if ruleset >= 0:
+            os.dup2(ruleset, JOB_FD + 1)
+            lock.landlock_fd = JOB_FD + 1
+        os.closerange(JOB_FD + 1 + (ruleset >= 0), 4096)
+        whole = int(cpu) + 1
+        resource.setrlimit(resource.RLIMIT_CPU, (whole, whole + 1))
+        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        lock.apply()
+        channel.send({"locked": True})  # from here on, whatever fails is the program's doing
+    except BaseException:
+        channel.send({"locked": False, "error": traceback.format_exc(limit=3)})
+        os._exit(1)
+    try:
+        parts.harness.run(channel)
+    except BaseException:
+        os._exit(1)
+    os._exit(0)
+
+
+def _supervise(control: socket.socket, pid: int) -> bool:
+    """Waits for the child, kills it where the parent says so; False when the parent is gone."""
+    alive = True
+    pidfd = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else -1
+    poll = select.poll()
+    poll.register(control, select.POLLIN)
+    if pidfd >= 0:
+        poll.register(pidfd, select.POLLIN)
+    while True:
+        ready = {fd for fd, _ in poll.poll(None if pidfd >= 0 else 2)}
+        if control.fileno() in ready:
+            message = control.recv(REQUEST.size)
+            os.kill(pid, signal.SIGKILL)
+            if not message:
+                alive = False
+                poll.unregister(control)
+        if pidfd < 0 or pidfd in ready or not alive:
+            done, status, usage = os.wait4(pid, 0 if not alive or pidfd >= 0 else os.WNOHANG)
+            if done:
+                break
+    if pidfd >= 0:
+        os.close(pidfd)
+    if alive:
+        control.sendall(
+            REPORT.pack(b"X", status, usage.ru_utime, usage.ru_stime, max(0, usage.ru_maxrss))
+        )
+    return alive
+
+
+def _import(names: Iterable[str]) -> None:
+    for name in names:
+        importlib.import_module(name)
+
+
+def _settle() -> None:
+    """Makes forks cheap.
+
+    Children must not copy pages because a collection touches every object, and memory in huge
+    pages has few page-table entries to copy and to tear down.
+    """
+    gc.collect()
+    gc.freeze()
+    madvise = ctypes.CDLL(None).madvise
+    madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+    try:
+        with open("/proc/self/maps") as maps:
+            lines = [line.split() for line in maps]
+    except OSError:
+        return
+    for span, mode, _, _, inode, *name in lines:
+        if mode.startswith("rw") and inode == "0" and name in ([], ["[heap]"]):
+            low, high = (int(edge, 16) for edge in span.split("-"))
+            for at in range(-(-low // _HUGE) * _HUGE, high // _HUGE * _HUGE, _HUGE):
+                madvise(at, _HUGE, _MADV_COLLAPSE)  # refused where it makes no sense: no matter
+
+
+def _serve(control: socket.socket, parts: Parts) -> None:
+    while True:
+        message, fds, _, _ = socket.recv_fds(control, REQUEST.size, 1)
+        if not message:
+            return
+        kind, cpu, memory = REQUEST.unpack(message)
+        if kind == b"K":
+            continue  # meant for a child that has just ended
+        if kind == b"I":
+            wanted = json.loads(control.recv(memory, socket.MSG_WAITALL))
+            _import(name for name in _ON_DEMAND if name in wanted)
+            _settle()
+            continue
+        job = fds[0]
+        pid = os.fork()
+        if pid == 0:
+            _child(job, parts, cpu, memory)
+        os.close(job)
+        control.sendall(REPORT.pack(b"P", pid, 0.0, 0.0, 0))
+        if not _supervise(control, pid):
+            return
+
+
+def main() -> None:
+    """Argument 1: control descriptor; 2: harness file; 3: comma-separated `landlock`, `seccomp`."""
+    sys.dont_write_bytecode = True
+    control = socket.socket(fileno=int(sys.argv[1]))
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    try:
+        here = os.path.dirname(os.path.abspath(__file__))
+        lockdown = _load(os.path.join(here, "lockdown.py"), "lockdown")
+        wire = _load(os.path.join(here, "wire.py"), "wire")
+        # numpy.f2py, which scipy drags in, would load this package if it happens to be installed:
+        # not numpy's or scipy's, and fifty mapped segments that every fork would copy.
+        sys.modules["charset_normalizer"] = None  # type: ignore[assignment]
+        _import(_PRELOAD)
+        harness = _load(sys.argv[2], "harness")
+        wanted = sys.argv[3].split(",")
+        lock = lockdown.Lockdown(("numpy", "scipy"), "landlock" in wanted, "seccomp" in wanted)
+        versions = {name: sys.modules[name].__version__ for name in ("numpy", "scipy")}
+        if lock.protection == "seccomp":
+            _import(_ON_DEMAND)
+        ready = {"protection": lock.protection, "versions": versions}
+    except Exception:
+        ready = {"error": traceback.format_exc(limit=3)}
+    text = json.dumps(ready).encode()
+    control.sendall(struct.pack("!I", len(text)) + text)
+    if "error" not in ready:
+        time.localtime()  # reads the zone file now: a child may not
+        _settle()
+        _serve(control, Parts(lockdown, wire, harness, lock))
+
+
+if __name__ == "__main__":
+    main()

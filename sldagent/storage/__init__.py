@@ -1,0 +1,1 @@
+"""The lineage database: one SQLite file a run, written by the driver only."""
