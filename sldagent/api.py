@@ -10,6 +10,7 @@ from sldagent.errors import SandboxError
 
 if TYPE_CHECKING:
     from sldagent.candidate import Evaluation
+    from sldagent.cuts import Cut
     from sldagent.data.overview import Check
     from sldagent.evaluation.evaluator import SandboxEvaluator
     from sldagent.evolution.loop import Generation
@@ -103,7 +104,7 @@ def build_evaluator(
         from sldagent.data.test_rows import join_test, load_test
 
         table, cut = join_test(task, table, load_test(task, table, data))
-        cuts = (cut,)
+        cuts: tuple[Cut, ...] = (cut,)
     else:
         cuts = make_cuts(task, table)
     return _evaluator(task, table, cuts, config or EvaluationConfig(), split, unprotected)
@@ -199,3 +200,10 @@ def open_run(path: str | Path) -> "Run":
     from sldagent.run import Run
 
     return Run.open(Path(path))
+
+
+def diagnose(data: str | None = None) -> list[tuple[str, bool, str]]:
+    """What this machine offers: for each item its name, whether it is well, and a line of words."""
+    from sldagent.doctor import diagnose as look
+
+    return look(data)

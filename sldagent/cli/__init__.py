@@ -7,6 +7,7 @@ met, 2 usage or configuration, 3 prerequisite missing, 4 budget ended before any
 
 import importlib
 import json
+import signal
 import sys
 
 import click
@@ -48,7 +49,7 @@ class _LazyGroup(click.Group):
 @click.version_option(package_name="sldagent", prog_name="sldagent")
 @click.option("--debug", is_flag=True, envvar="SLDAGENT_DEBUG", help="Show tracebacks of errors.")
 def cli(debug: bool) -> None:
-    """Discover scaling laws from small training runs.
+    r"""Discover scaling laws from small training runs.
 
     \b
     sldagent evolve --task data_constrained --generations 50 --data DIR
@@ -57,6 +58,7 @@ def cli(debug: bool) -> None:
 
 def main() -> None:
     """Entry point: runs a command and turns errors into one line and an exit code."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         code = cli.main(standalone_mode=False)
         sys.stdout.flush()

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 def evolve(
     as_json: bool, eval_timeout: float, memory: int, starts: tuple[str, ...], **settings: Any
 ) -> None:
-    """Search for a task's law.
+    r"""Search for a task's law.
 
     \b
     sldagent evolve --task data_constrained --generations 50 --data DIR
@@ -64,7 +64,7 @@ class _Lines:
         best = generation.best
         click.echo(
             f"generation {generation.number:3d}/{self._config.generations}  "
-            f"best {_r2(best)}  {states}  {time.monotonic() - self._start:6.1f} s",
+            f"best {_summary(best)}  {states}  {time.monotonic() - self._start:6.1f} s",
             err=True,
         )
         if generation.number == 0:
@@ -84,7 +84,9 @@ class _Lines:
         click.echo(f"best program  {run.folder / 'best' / 'program.py'}")
         click.echo(f"candidate     #{candidate.number}, generation {candidate.generation}")
         click.echo(f"parameters    {evaluation.params} a group, {evaluation.literals} literals")
-        click.echo(f"held-out R²   {_r2(candidate)}")
+        assert evaluation.metrics is not None
+        click.echo(f"score         {evaluation.score:.4f}, by which it was selected")
+        click.echo(f"held-out R²   {evaluation.metrics.r2:.4f} over all cuts")
         for cut in evaluation.cuts:
             click.echo(
                 f"  {cut.metrics.r2:8.4f}  {cut.name}  "
@@ -115,6 +117,7 @@ class _Events:
             generation=generation.number,
             statuses=dict(counts),
             best=best.number if best else None,
+            score=best.evaluation.score if best else None,
             held_out_r2=metrics.r2 if metrics else None,
         )
 
@@ -131,7 +134,12 @@ class _Events:
         )
 
 
-def _r2(candidate: "Candidate | None") -> str:
+def _summary(candidate: "Candidate | None") -> str:
+    """The selection score, by which "best" is meant, and the held-out R² beside it."""
     if candidate is None or candidate.evaluation.metrics is None:
         return "none yet"
-    return f"{candidate.evaluation.metrics.r2:.4f} (#{candidate.number})"
+    evaluation = candidate.evaluation
+    assert evaluation.metrics is not None
+    return (
+        f"#{candidate.number} score {evaluation.score:.4f} held-out R² {evaluation.metrics.r2:.4f}"
+    )

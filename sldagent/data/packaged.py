@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-import sldagent
 from sldagent.errors import PrerequisiteError
 
 Kind = Literal["tasks", "prompts"]
@@ -20,7 +19,7 @@ def packaged_folder(kind: Kind) -> Path:
     Raises:
         PrerequisiteError: The installation lacks it.
     """
-    package = Path(sldagent.__file__).resolve().parent
+    package = Path(__file__).resolve().parents[1]
     for folder in (package / f"_{kind}", package.parent / kind):
         if folder.is_dir():
             return folder

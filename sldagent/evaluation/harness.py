@@ -49,7 +49,7 @@ _random_seed = random.Random.seed
 os.urandom = entropy
 random._urandom = entropy  # type: ignore[attr-defined]
 random.Random.seed = _plain_seed  # type: ignore[method-assign]
-random.seed = random._inst.seed  # type: ignore[attr-defined]
+random.seed = random._inst.seed  # type: ignore[attr-defined, unused-ignore]
 secrets.token_bytes = lambda nbytes=None: entropy(32 if nbytes is None else nbytes)
 
 
@@ -132,7 +132,7 @@ def _numbers(value: Any, what: str) -> np.ndarray:
 def _shaped(value: Any, rows: int, targets: int) -> np.ndarray:
     """Predictions as (rows, targets)."""
     array = _numbers(value, "the prediction")
-    shapes = [(rows, targets)]
+    shapes: list[tuple[int, ...]] = [(rows, targets)]
     if targets == 1:
         shapes.append((rows,))
     if rows == 1:
@@ -233,12 +233,12 @@ def run(channel: Any) -> None:
     """Does one job; `channel` is the child's end of `sandbox.wire`."""
     header, body = channel.receive()
     output = _Output()
-    sys.stdout = sys.stderr = output  # type: ignore[assignment]
+    sys.stdout = sys.stderr = output
     np.seterr(all="ignore")  # a program's warnings are no outcome, and printing them costs time
     try:
         _seed()
         _OPERATIONS[header["op"]](channel, header, np.frombuffer(body))
-        end = {"done": True}
+        end: dict[str, Any] = {"done": True}
     except _Failure as failure:
         end = {"failed": failure.status, "reason": str(failure)}
     except MemoryError:

@@ -3,6 +3,9 @@
 import contextlib
 import logging
 import os
+import signal
+import socket
+import threading
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -19,6 +22,7 @@ Build = Callable[[], Evaluator]
 _QUEUED_PER_WORKER = 2  # one running, one waiting: a worker never waits for the driver
 _OBJECT_STORE = 80 << 20  # Ray's minimum; evaluations are a few kB
 _TRIES = 2
+_KNOCK_SECONDS = 5.0
 
 
 class InlinePool:
@@ -144,7 +148,7 @@ class RayPool:
         return evaluation
 
     def _replace(self, worker: int, job: tuple[int, Program, int], why: str) -> Evaluation | None:
-        """Replaces a dead worker; its running program is tried again, the waiting one is not blamed."""
+        """Replaces a dead worker; its program is tried again, a waiting one is not blamed."""
         if "SandboxError" in why:
             raise SandboxError(why.strip().splitlines()[-1])
         waiting = [ref for ref, entry in self._running.items() if entry[3] == worker]
@@ -169,7 +173,13 @@ def _start_ray(workers: int | None, address: str | None) -> Any:
     os.environ.setdefault("RAY_kill_child_processes_on_worker_exit_with_raylet_subreaper", "true")
     warnings.filterwarnings("ignore", module="ray")
     import ray
+    from ray._private import worker
 
+    # `log_to_driver=False` does not cover Ray's reports of dead workers, which this pool handles
+    # and which would land among the results on stdout; there is no public switch for them.
+    worker.print_to_stdstream = lambda *_args, **_settings: None
+    if address is not None:
+        _knock(address)
     settings: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if address is None:
         settings |= {
@@ -177,10 +187,26 @@ def _start_ray(workers: int | None, address: str | None) -> Any:
             "include_dashboard": False,
             "object_store_memory": _OBJECT_STORE,
         }
+    terminate = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(address=address or "local", **settings)
-    except (ConnectionError, OSError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         where = f" at {address}" if address else ""
         text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise PrerequisiteError(f"Ray cannot be started{where}: {text}") from error
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, terminate)  # Ray sets one of its own
     return ray
+
+
+def _knock(address: str) -> None:
+    """Raises where nobody listens at host:port; Ray itself would wait for minutes."""
+    host, colon, port = address.rpartition(":")
+    if "://" in address or not colon or not port.isdigit():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_KNOCK_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise PrerequisiteError(
+            f"Ray cannot be started at {address}: {error}; start a cluster with `ray start --head`"
+        ) from None

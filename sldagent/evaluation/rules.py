@@ -50,11 +50,14 @@ def check_independence(
     """A row's prediction must be the same in a batch, alone, and in a batch in another order.
 
     Args:
+        task: Names the columns, for the message.
         x: The rows (N, F).
+        group: Whose rows they are, for the message.
         batch: Predictions (N, T) for all rows at once.
         single: For each row alone, by another child, in reverse order.
         reversed_: For all rows at once, last row first, put back into the order of `x`.
         spread: Standard deviation of each target (T,).
+        fail: Makes the exception that ends the evaluation.
     """
     for other, what in (
         (single, "is {b:.8g} among other rows but {o:.8g} alone in a fresh process"),

@@ -56,7 +56,8 @@ class PerturbProposer:
 
     def _add(self, terms: list[Term], rng: np.random.Generator) -> tuple[list[Term], str]:
         term: list[int | str] = [0] * self._width
-        for j in rng.choice(self._width, size=min(self._width, rng.integers(1, 3)), replace=False):
+        count = min(self._width, int(rng.integers(1, 3)))
+        for j in rng.choice(self._width, size=count, replace=False):
             term[j] = (FREE, 1, 2)[rng.integers(3)]
         return [*terms, tuple(term)], f"add term {tuple(term)}"
 

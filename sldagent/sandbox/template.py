@@ -184,6 +184,10 @@ def main() -> None:
     """Argument 1: control descriptor; 2: harness file; 3: comma-separated `landlock`, `seccomp`."""
     sys.dont_write_bytecode = True
     control = socket.socket(fileno=int(sys.argv[1]))
+    # What the parent ignores or blocks is inherited; a Ray worker ignores SIGCHLD, which would have
+    # the kernel reap children before they can be waited for.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     try:

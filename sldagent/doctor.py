@@ -1,0 +1,79 @@
+"""What this machine offers for a run, and what to do where something is missing."""
+
+import importlib.util
+import os
+import platform
+import sys
+
+from sldagent.errors import SldagentError
+from sldagent.sandbox.protocol import Protection
+
+Finding = tuple[str, bool, str]
+
+
+def diagnose(data: str | None) -> list[Finding]:
+    """One finding for each: Python, sandbox, Ray, data, key, cores."""
+    return [_python(), _sandbox(), _ray(), _data(data), _key(), _cores()]
+
+
+def _python() -> Finding:
+    version = platform.python_version()
+    return "python", sys.version_info >= (3, 11), f"{version} at {sys.executable}"
+
+
+def _sandbox() -> Finding:
+    from sldagent.api import open_sandbox
+
+    try:
+        with open_sandbox() as sandbox:
+            protection, versions = sandbox.protection, sandbox.versions
+    except SldagentError as error:
+        return "sandbox", False, str(error)
+    libraries = f"numpy {versions['numpy']}, scipy {versions['scipy']}"
+    words = {
+        Protection.FULL: "full: Landlock for files, seccomp for system calls, resource limits",
+        Protection.SECCOMP: "seccomp and resource limits; Landlock is missing, so programs can "
+        "open no file at all (Linux 5.13 or newer with Landlock enabled brings it)",
+        Protection.LIMITS: "resource limits only: programs of others are refused without "
+        "--unprotected; use Linux with libseccomp (Debian's package libseccomp2)",
+    }
+    return "sandbox", protection.holds_strangers, f"{words[protection]}; {libraries}"
+
+
+def _ray() -> Finding:
+    if importlib.util.find_spec("ray") is None:
+        return "ray", False, "not installed; pip install ray"
+    from importlib import metadata
+
+    return "ray", True, f"{metadata.version('ray')}, starts a cluster on this machine for a run"
+
+
+def _data(data: str | None) -> Finding:
+    from sldagent.data.overview import summarize_tasks
+
+    given = data or os.environ.get("SLDAGENT_DATA")
+    if not given:
+        return (
+            "data",
+            False,
+            "no data named; give --data PATH or set SLDAGENT_DATA "
+            "(a folder with <task>/train.csv, or one table)",
+        )
+    try:
+        rows = summarize_tasks(data)
+    except SldagentError as error:
+        return "data", False, str(error)
+    found = [row["name"] for row in rows if row["table"]]
+    if not found:
+        return "data", False, f"{given}: no table of any task; expected <task>/train.csv"
+    return "data", True, f"{given}: {', '.join(found)}"
+
+
+def _key() -> Finding:
+    if os.environ.get("OPENAI_API_KEY"):
+        return "key", True, "OPENAI_API_KEY is set; nothing uses a model yet"
+    return "key", True, "none set; none is needed, as nothing uses a model yet"
+
+
+def _cores() -> Finding:
+    return "cores", True, f"{os.cpu_count()}; `evolve` starts one worker a core"
