@@ -5,10 +5,13 @@ import logging
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 from sldagent.candidate import Evaluation, Status
@@ -23,6 +26,12 @@ _QUEUED_PER_WORKER = 2  # one running, one waiting: a worker never waits for the
 _OBJECT_STORE = 80 << 20  # Ray's minimum; evaluations are a few kB
 _TRIES = 2
 _KNOCK_SECONDS = 5.0
+_RAY_SETTINGS = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    # Grandchildren of a dead worker (the sandbox's template) must not live on.
+    "RAY_kill_child_processes_on_worker_exit_with_raylet_subreaper": "true",
+}
 
 
 class InlinePool:
@@ -78,6 +87,7 @@ class RayPool:
         self, build: Build, workers: int | None = None, address: str | None = None
     ) -> None:
         self._ray = _start_ray(workers, address)
+        self._watchdog = _start_watchdog(self._ray) if address is None else None
         if workers is None:
             workers = max(1, int(self._ray.cluster_resources().get("CPU", 1)))
         self._build = self._ray.put(build)
@@ -115,6 +125,8 @@ class RayPool:
             for worker in self._workers:
                 self._ray.kill(worker)
         self._ray.shutdown()
+        if self._watchdog is not None:
+            self._watchdog.communicate()  # closes its pipe: it kills what is left and ends
 
     def _dispatch(self) -> None:
         load = [0] * len(self._workers)
@@ -165,12 +177,27 @@ class RayPool:
         )
 
 
+def _start_watchdog(ray: Any) -> "subprocess.Popen[str]":
+    """Sees to it that the cluster ends with this process even where that is killed."""
+    script = Path(__file__).with_name("watchdog.py")
+    watchdog = subprocess.Popen(
+        [sys.executable, "-I", "-S", str(script), str(os.getpid())],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        text=True,
+    )
+    assert watchdog.stdin is not None
+    watchdog.stdin.write(ray._private.worker.global_worker.node.get_session_dir_path())
+    watchdog.stdin.flush()
+    return watchdog
+
+
 def _start_ray(workers: int | None, address: str | None) -> Any:
     """Initialises Ray without a word on the screen."""
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    # Grandchildren of a dead worker (the sandbox's template) must not live on.
-    os.environ.setdefault("RAY_kill_child_processes_on_worker_exit_with_raylet_subreaper", "true")
+    for name, value in _RAY_SETTINGS.items():
+        os.environ.setdefault(name, value)
     warnings.filterwarnings("ignore", module="ray")
     import ray
     from ray._private import worker

@@ -1,6 +1,5 @@
 """What every pool of evaluators promises."""
 
-
 from sldagent.candidate import Status
 from sldagent.evaluation.base import EvaluatorPool
 from sldagent.program import Program
@@ -27,5 +26,3 @@ class PoolContract:
     def test_a_failed_program_is_a_result(self, pool: EvaluatorPool) -> None:
         pool.submit(0, Program("bad"))
         assert dict(pool.results())[0].status is Status.ERROR
-
-
