@@ -41,6 +41,10 @@ class Program:
 
     source: str
 
+    def __reduce__(self) -> tuple[type["Program"], tuple[str]]:
+        """Only the text travels to other processes; what was derived from it stays here."""
+        return Program, (self.source,)
+
     @classmethod
     def read(cls, path: Path) -> "Program":
         """The program in a file; raises ProgramError where that is no readable text."""

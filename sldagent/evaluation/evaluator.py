@@ -146,7 +146,7 @@ class SandboxEvaluator:
             ledger.params = "frozen"
             fitted = [dict.fromkeys(self.table.group_names, np.empty(0)) for _ in self.cuts]
         else:
-            fitted = [self._fit(program, cut, ledger) for cut in self.cuts]
+            fitted = [self._fit(program, c, ledger) for c in range(len(self.cuts))]
             most = max(params.size for cut in fitted for params in cut.values())
             ledger.params = int(most)
             if self.config.reject_literals:
@@ -234,14 +234,9 @@ class SandboxEvaluator:
             raise Failed(Status.ERROR, "the program ended its process before it had finished")
         return frames
 
-    def _fit(self, program: Program, cut: Cut, ledger: _Ledger) -> dict[str, Floats]:
+    def _fit(self, program: Program, cut: int, ledger: _Ledger) -> dict[str, Floats]:
         """Parameters per group, fitted on the cut's fit rows in a child that sees nothing else."""
-        fit = self.table.rows(cut.fit)
-        names = fit.group_names
-        order = np.argsort(fit.group_codes, kind="stable")
-        counts = np.bincount(fit.group_codes)
-        body = fit.x[order].tobytes() + fit.y[order].tobytes()
-        header = {"rows": counts.tolist()}
+        names, header, body = self._fit_requests[cut]
         frames = self._run("fit", program, ProgramKind.PROGRAM, header, body, len(names), ledger)
         params = {}
         for name, (head, data) in zip(names, frames, strict=True):
@@ -256,6 +251,18 @@ class SandboxEvaluator:
                 raise Failed(Status.REJECTED, f"{reason} for a group ({_where(name)})")
             params[name] = array
         return params
+
+    @cached_property
+    def _fit_requests(self) -> list[tuple[tuple[str, ...], dict[str, Any], bytes]]:
+        """For every cut: its groups, the job's header, and its fit rows ordered by group."""
+        requests = []
+        for cut in self.cuts:
+            fit = self.table.rows(cut.fit)
+            order = np.argsort(fit.group_codes, kind="stable")
+            header = {"rows": np.bincount(fit.group_codes).tolist()}
+            body = fit.x[order].tobytes() + fit.y[order].tobytes()
+            requests.append((fit.group_names, header, body))
+        return requests
 
     @cached_property
     def _calls(self) -> list[_Call]:

@@ -1,0 +1,222 @@
+"""What judging costs: a locked fork, an evaluation's overhead, programs a minute through Ray.
+
+    python tests/benchmarks/evaluation.py [fork|overhead|throughput|scale|start|help ...]
+
+Prints one line a figure. Figures are medians; nothing here is a test. Measure on an idle machine.
+"""
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from sldagent import api
+from sldagent.config import EvaluationConfig
+from sldagent.cuts import Cut
+from sldagent.evaluation.pool import RayPool
+from sldagent.program import Program
+from sldagent.sandbox.process import TemplateSandbox
+from sldagent.sandbox.protocol import Job, Limits
+from sldagent.table import Table
+from sldagent.task import Column, CutKind, CutRule, Role, Task
+
+PROGRAM = """\
+# EVOLVE-BLOCK-START
+import numpy as np
+
+
+def scaling_law_func(data_points, params):
+    x = np.atleast_2d(np.asarray(data_points, dtype=float))
+    return params[0] + params[1] * x[:, 0] ** -params[2]
+
+
+def fit_scaling_law(data_points, loss_values):
+    total = 0.0
+    for step in range({steps}):
+        total += step * 0.5
+    x = data_points[:, 0] ** -0.3
+    basis = np.stack([np.ones(len(x)), x], axis=1)
+    solution = np.linalg.lstsq(basis, loss_values, rcond=None)[0]
+    return [solution[0], solution[1], 0.3]
+# EVOLVE-BLOCK-END
+"""
+
+
+def small_task(cuts: int, groups: int = 1, rows: int = 40) -> tuple[Task, Table, tuple[Cut, ...]]:
+    """A made-up task of one feature, cut `cuts` times along it."""
+    task = Task(
+        name="bench",
+        title="",
+        description="",
+        features=(Column("size", Role.SIZE),),
+        targets=(Column("loss"),),
+        cut_rules=(CutRule(CutKind.AXIS, ("size",), (0.3,)),),
+        parameter_limit=4,
+    )
+    x = np.tile(np.geomspace(1e6, 1e9, rows), groups)[:, None]
+    y = 1.5 + 50 * x**-0.3
+    names = tuple(f"g{i // rows}" for i in range(rows * groups))
+    table = Table(x, y, names)
+    position = np.tile(np.arange(rows), groups)
+    made = []
+    for k in range(cuts):
+        held = position >= rows - 8 * (k + 1)
+        made.append(Cut(f"top{k}", np.flatnonzero(~held), np.flatnonzero(held), (0,)))
+    return task, table, tuple(made)
+
+
+def own_cpu(program: Program, task: Task, table: Table, cuts: tuple[Cut, ...]) -> float:
+    """CPU seconds of the program's own functions: a fit and a prediction for each cut."""
+    space: dict[str, object] = {}
+    exec(compile(program.source, "program", "exec"), space)
+    best = []
+    for _ in range(5):
+        start = time.process_time()
+        for cut in cuts:
+            params = space["fit_scaling_law"](table.x[cut.fit], table.y[cut.fit, 0])
+            space["scaling_law_func"](table.x, np.asarray(params))
+        best.append(time.process_time() - start)
+    return statistics.median(best)
+
+
+def steps_for(milliseconds: float) -> int:
+    """Loop steps of PROGRAM that take about so many CPU milliseconds here."""
+    task, table, cuts = small_task(1)
+    probe = own_cpu(Program(PROGRAM.format(steps=1_000_000)), task, table, cuts)
+    return int(1_000_000 * milliseconds / 1000 / probe)
+
+
+def fork() -> None:
+    """Milliseconds from asking for a locked child that does nothing to having its end."""
+    with tempfile.TemporaryDirectory() as folder:
+        harness = Path(folder) / "nothing.py"
+        harness.write_text("def run(channel):\n    channel.receive()\n")
+        with TemplateSandbox(harness) as sandbox:
+            limits = Limits()
+            walls, cpus = [], []
+            for _ in range(500):
+                start = time.perf_counter()
+                outcome = sandbox.run(Job({}), limits)
+                walls.append(time.perf_counter() - start)
+                cpus.append(outcome.cpu_seconds)
+            print(
+                f"locked fork: {1000 * statistics.median(walls):.2f} ms wall (min "
+                f"{1000 * min(walls):.2f}), child CPU {1000 * statistics.median(cpus):.2f} ms"
+            )
+
+
+def overhead() -> None:
+    """Wall milliseconds of an evaluation beyond the candidate's own CPU time."""
+    for cuts in (1, 3):
+        task, table, made = small_task(cuts)
+        program = Program(PROGRAM.format(steps=steps_for(18)))
+        own = own_cpu(program, task, table, made)
+        with api._evaluator(task, table, made, EvaluationConfig(), "held-out", False) as judge:
+            judge.evaluate(program)
+            walls = []
+            for _ in range(100):
+                start = time.perf_counter()
+                assert judge.evaluate(program).status == "ok"
+                walls.append(time.perf_counter() - start)
+        wall = statistics.median(walls)
+        print(
+            f"evaluation with {cuts} cuts: {1000 * wall:.1f} ms wall, own CPU {1000 * own:.1f} ms, "
+            f"overhead {1000 * (wall - own):.1f} ms (min {1000 * (min(walls) - own):.1f})"
+        )
+
+
+def through_ray(milliseconds: float, count: int, chunk: int = 0) -> None:
+    """Programs a minute through the whole pool, and as a share of cores / own CPU."""
+    task, table, cuts = small_task(1)
+    steps = steps_for(milliseconds)
+    own = own_cpu(Program(PROGRAM.format(steps=steps)), task, table, cuts)
+    cores = os.cpu_count() or 1
+    build = partial(
+        api._evaluator, task, table, cuts, EvaluationConfig(reject_literals=True), "held-out", False
+    )
+    pool = RayPool(build, cores)
+    try:
+        for key in range(4 * cores):
+            pool.submit(key, Program(PROGRAM.format(steps=steps)))
+        list(pool.results())
+        chunk = chunk or count
+        for done in range(0, count, chunk):
+            start = time.perf_counter()
+            for key in range(chunk):
+                text = PROGRAM.format(steps=steps) + f"# {done + key}\n"
+                pool.submit(key, Program(text))
+            assert all(value.status == "ok" for _, value in pool.results())
+            seconds = time.perf_counter() - start
+            print(
+                f"{own * 1000:.1f} ms programs {done}..{done + chunk}: "
+                f"{60 * chunk / seconds:.0f} a minute on {cores} cores, {100 * chunk * own / cores / seconds:.1f} % of ideal"
+            )
+    finally:
+        pool.close()
+
+
+def throughput() -> None:
+    """Candidates of 18 ms and of 200 ms own CPU."""
+    through_ray(18, 1000)
+    through_ray(200, 200)
+
+
+def scale() -> None:
+    """Whether the rate falls between 1,000 and 10,000 candidates."""
+    through_ray(18, 10_000, 1000)
+
+
+def start() -> None:
+    """Seconds from the command to the first committed evaluation, Ray included."""
+    with tempfile.TemporaryDirectory() as folder:
+        lines = ["group,num_params,parallel_size,loss"]
+        for size in np.geomspace(1e6, 1e9, 10):
+            for streams in (1, 2, 4):
+                lines.append(f"all,{size},{streams},{2 + 50 * size**-0.3 - 0.01 * streams}")
+        path = Path(folder) / "train.csv"
+        path.write_text("\n".join(lines))
+        seconds = []
+        for _ in range(3):
+            begin = time.perf_counter()
+            process = subprocess.Popen(
+                [sys.executable, "-m", "sldagent", "evolve", "--task", "parallel", "--data",
+                 str(path), "--generations", "0"],
+                cwd=folder, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
+            )  # fmt: skip
+            assert process.stderr is not None
+            for line in process.stderr:
+                if line.startswith("generation"):
+                    seconds.append(time.perf_counter() - begin)
+            process.wait()
+        print(f"start to first evaluation: {statistics.median(seconds):.1f} s ({seconds})")
+
+
+def help() -> None:
+    """Seconds of `sldagent --help`."""
+    seconds = []
+    for _ in range(15):
+        begin = time.perf_counter()
+        subprocess.run(
+            [sys.executable, "-m", "sldagent", "--help"], check=True, stdout=subprocess.DEVNULL
+        )
+        seconds.append(time.perf_counter() - begin)
+    print(f"sldagent --help: {statistics.median(seconds):.3f} s")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    known = {f.__name__: f for f in (fork, overhead, throughput, scale, start, help)}
+    parser.add_argument("figures", nargs="*", choices=[*known, []], default=[])
+    for name in parser.parse_args().figures or known:
+        known[name]()
+
+
+if __name__ == "__main__":
+    main()
