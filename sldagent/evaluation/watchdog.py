@@ -1,10 +1,11 @@
 """Kills what a dead driver left behind.
 
 Run as a script with the driver's process id as its argument and a pipe from the driver as its
-standard input, on which the driver names the folder of its Ray session. When the pipe closes, the driver is gone, however it went: every process
-that has a file of that folder open is killed. Ray's own processes notice a dead driver by
-themselves, but some only after a minute. They overwrite their environment and command line with
-their titles, so their log files are what they can be told by. Linux and standard library only.
+standard input, on which the driver names the folder of its Ray session. When the pipe closes, the
+driver is gone, however it went: every other process that has a file of that folder open is killed.
+Ray's own processes notice a dead driver by themselves, but some only after a minute. They overwrite
+their environment and command line with their titles, so their log files are what they can be told
+by. Linux and the standard library only.
 """
 
 import os

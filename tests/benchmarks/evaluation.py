@@ -154,9 +154,10 @@ def through_ray(milliseconds: float, count: int, chunk: int = 0) -> None:
                 pool.submit(key, Program(text))
             assert all(value.status == "ok" for _, value in pool.results())
             seconds = time.perf_counter() - start
+            rate, share = chunk / seconds, chunk * own / cores / seconds
             print(
-                f"{own * 1000:.1f} ms programs {done}..{done + chunk}: "
-                f"{60 * chunk / seconds:.0f} a minute on {cores} cores, {100 * chunk * own / cores / seconds:.1f} % of ideal"
+                f"{own * 1000:.1f} ms programs {done}..{done + chunk}: {60 * rate:.0f} a minute "
+                f"on {cores} cores, {100 * share:.1f} % of the ideal"
             )
     finally:
         pool.close()

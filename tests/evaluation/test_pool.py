@@ -112,5 +112,5 @@ def test_a_cluster_of_two_nodes_is_used_by_its_address() -> None:
 
 @pytest.mark.ray
 def test_an_address_where_nobody_listens_is_one_line() -> None:
-    with pytest.raises(PrerequisiteError, match="Ray cannot be started at 127.0.0.1:1"):
+    with pytest.raises(PrerequisiteError, match=r"Ray cannot be started at 127\.0\.0\.1:1"):
         RayPool(build, address="127.0.0.1:1")
