@@ -211,6 +211,7 @@ class SandboxEvaluator:
             cpu_seconds=seconds,
             total_cpu_seconds=10 * seconds,
             wall_seconds=2 * seconds + 30,
+            total_wall_seconds=20 * seconds + 30,
             memory_bytes=self.config.memory_mib << 20,
             reply_bytes=(1 << 20) + 4 * len(body) + steps * 100_000,
         )

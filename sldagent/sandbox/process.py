@@ -29,6 +29,7 @@ _PASSED_ON = (
 )
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS")
 _START_SECONDS = 60.0
+_LEAVE_SECONDS = 5.0  # a child that has closed its channel needs milliseconds to end
 
 
 class TemplateDied(Exception):
@@ -189,6 +190,8 @@ class TemplateSandbox:
             _, pid, _, _, _ = REPORT.unpack(self._receive(REPORT.size))
             conversation = _Conversation(ours, pid, limits)
             end, reason = conversation.hold(pack(job.header, job.body))
+        if end is None and not self._ends_soon():
+            end, reason = End.EXIT, "the process closed its channel and went on running"
         if end is not None:
             with contextlib.suppress(OSError):
                 self._control.sendall(REQUEST.pack(b"K", 0.0, 0))
@@ -204,6 +207,11 @@ class TemplateSandbox:
                 raise SandboxError(f"the sandbox cannot lock its children: {last}")
             raise TemplateDied(reason or "a child ended before it was locked")
         return Outcome(tuple(frames[1:]), end, reason, user + system, wall)
+
+    def _ends_soon(self) -> bool:
+        """Whether the report of a child that has closed its channel comes in reasonable time."""
+        assert self._control is not None
+        return bool(select.select([self._control], [], [], _LEAVE_SECONDS)[0])
 
     def _announce(self, modules: set[str]) -> None:
         """Tells the template which modules are wanted that it has not been told of."""
@@ -258,7 +266,8 @@ class _Conversation:
         channel.setblocking(False)
         reader = FrameReader(limits.reply_bytes)
         unsent = memoryview(request)
-        step_wall, step_cpu = time.monotonic(), 0.0
+        start = step_wall = time.monotonic()
+        step_cpu = 0.0
         poll = select.poll()
         poll.register(channel, select.POLLIN | select.POLLOUT)
         while True:
@@ -291,3 +300,5 @@ class _Conversation:
                 return End.TIMEOUT, f"took more than {limits.cpu_seconds:g} CPU seconds"
             if time.monotonic() - step_wall > limits.wall_seconds:
                 return End.TIMEOUT, f"gave nothing for {limits.wall_seconds:g} s of wall time"
+            if time.monotonic() - start > limits.total_wall_seconds:
+                return End.TIMEOUT, f"took more than {limits.total_wall_seconds:g} s of wall time"

@@ -27,6 +27,7 @@ class Limits:
         cpu_seconds: CPU seconds of one step; a step ends when the child sends a frame.
         total_cpu_seconds: CPU seconds of the whole job, enforced by the kernel.
         wall_seconds: Backstop for a step that waits instead of computing.
+        total_wall_seconds: Backstop for the whole job.
         memory_bytes: Address space of the child.
         reply_bytes: Most that the child may send back.
     """
@@ -34,6 +35,7 @@ class Limits:
     cpu_seconds: float = 60.0
     total_cpu_seconds: float = 600.0
     wall_seconds: float = 150.0
+    total_wall_seconds: float = 1230.0
     memory_bytes: int = 2 << 30
     reply_bytes: int = 64 << 20
 
