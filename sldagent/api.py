@@ -174,7 +174,7 @@ def evolve(
     starts = [load_program(path) for path in config.starts] or [start_program(task)]
     for program in starts:
         _ = program.block  # a start program without its markers is an error now, not later
-    run = Run.create(config, task, table)
+    run = Run.create(config, task, table, cuts)
     if started is not None:
         started(run)
     # The start programs are the user's or our own, and the proposer writes our own text: what

@@ -6,12 +6,15 @@ import json
 import os
 import platform
 import secrets
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Self
 
 from sldagent.candidate import Candidate
 from sldagent.config import HARNESS_VERSION, EvolveConfig
+from sldagent.cuts import Cut
+from sldagent.evaluation.key import evaluation_key
 from sldagent.program import Program
 from sldagent.storage.store import Store
 from sldagent.table import Table
@@ -36,7 +39,7 @@ class Run:
         return self.store.folder
 
     @classmethod
-    def create(cls, config: EvolveConfig, task: Task, table: Table) -> Self:
+    def create(cls, config: EvolveConfig, task: Task, table: Table, cuts: Sequence[Cut]) -> Self:
         """Makes the folder and commits the run's row; raises UsageError where the name is taken."""
         name = config.name
         if name is None:
@@ -49,7 +52,7 @@ class Run:
             "config": dataclasses.asdict(config),
             "data_origin": table.origin,
             "data_sha256": table.sha256,
-            "task_sha256": task.sha256,
+            "evaluation_key": evaluation_key(task, table, cuts, config.evaluation),
             "versions": versions,
         }
         run = cls(Store.create(Path(config.runs) / name, row))

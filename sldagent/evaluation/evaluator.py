@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sldagent.candidate import CutResult, Evaluation, Metrics, Status
-from sldagent.config import HARNESS_VERSION, EvaluationConfig
+from sldagent.config import EvaluationConfig
 from sldagent.cuts import Cut
 from sldagent.evaluation import rules
 from sldagent.evaluation.literals import count_literals
@@ -103,13 +103,6 @@ class SandboxEvaluator:
         self.sandbox = sandbox
         self.config = config or EvaluationConfig()
         self.split = split
-
-    @property
-    def key(self) -> tuple[object, ...]:
-        """What an evaluation depends on beside the program; the key of any cache of evaluations."""
-        cuts = tuple((c.name, c.fit.tobytes(), c.held_out.tobytes()) for c in self.cuts)
-        versions = tuple(sorted(self.sandbox.versions.items()))
-        return (self.task.sha256, self.table.sha256, cuts, self.config, HARNESS_VERSION, versions)
 
     def close(self) -> None:
         """Ends the sandbox."""

@@ -41,7 +41,7 @@ run = Table(
     Column("config", JSON, nullable=False),
     Column("data_origin", String, nullable=False),
     Column("data_sha256", String, nullable=False),
-    Column("task_sha256", String, nullable=False),
+    Column("evaluation_key", String, nullable=False),
     Column("versions", JSON, nullable=False),
     Column("test_reads", Integer, nullable=False, default=0),
 )

@@ -15,7 +15,7 @@ RUN = {
     "config": {"seed": 0},
     "data_origin": "toy.csv",
     "data_sha256": "d",
-    "task_sha256": "t",
+    "evaluation_key": "k",
     "versions": {"numpy": "2"},
 }
 TEXT = Program("# EVOLVE-BLOCK-START\nx = 1\n# EVOLVE-BLOCK-END\n")

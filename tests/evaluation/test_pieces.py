@@ -1,0 +1,109 @@
+"""Selection score, probe points, rules and the evaluation key."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from sldagent.candidate import Status
+from sldagent.config import EvaluationConfig
+from sldagent.cuts import Cut
+from sldagent.evaluation.key import evaluation_key
+from sldagent.evaluation.probes import probe_points
+from sldagent.evaluation.rules import check_independence, check_literals
+from sldagent.evaluation.selection import selection_score
+from sldagent.table import Table
+from sldagent.task import Column, CutKind, CutRule, Role, Task
+
+TASK = Task(
+    name="toy",
+    title="",
+    description="",
+    features=(Column("size", Role.SIZE), Column("log_flops", Role.LOGGED)),
+    targets=(Column("loss"),),
+    cut_rules=(CutRule(CutKind.AXIS, ("size",), (0.3,)),),
+    parameter_limit=3,
+)
+
+
+class Stop(Exception):
+    def __init__(self, status: Status, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+def test_score_prices_parameters_spread_and_explosions() -> None:
+    plain = selection_score([0.9, 0.9], 3, 0, True)
+    assert plain == pytest.approx(0.9 - 3 * 0.0005)
+    assert selection_score([0.9, 0.9], 4, 0, True) < plain
+    assert selection_score([0.9, 0.9], 3, 1, True) < plain
+    assert selection_score([0.8, 1.0], 3, 0, True) < plain
+    assert selection_score([0.9, 0.9], 3, 0, False) < plain
+
+
+def test_one_hopeless_cut_costs_no_more_than_its_share() -> None:
+    assert selection_score([0.9, -1e12], 3, 0, True) == selection_score([0.9, -1.0], 3, 0, True)
+
+
+def test_probes_reach_ten_times_and_one_decade_beyond() -> None:
+    x = np.array([[1e6, -1.0], [1e8, 2.0]])
+    points = probe_points(TASK.features, x, 200)
+    assert points.shape == (200, 2)
+    assert points[0] == pytest.approx([1e9, 2.0 + np.log(10)])
+    assert points[:, 0].min() >= 1e6
+    assert points[:, 0].max() == pytest.approx(1e9)
+    assert points[:, 1].min() >= -1.0
+    assert (points[:, 0] > 1e8).sum() > 30
+    assert np.array_equal(points, probe_points(TASK.features, x, 200))
+
+
+def test_probes_of_fractions_stay_on_the_simplex() -> None:
+    features = tuple(Column(f"f{i}", Role.FRACTION) for i in range(3))
+    x = np.random.default_rng(0).dirichlet(np.ones(3), 9)
+    points = probe_points(features, x, 50)
+    assert points.sum(axis=1) == pytest.approx(np.ones(50))
+    assert (points >= 0).all()
+    assert np.ptp(points, axis=0).min() > 0.3
+
+
+def check(batch: float, single: float, other: float) -> None:
+    arrays = [np.array([[1.0], [value]]) for value in (batch, single, other)]
+    x = np.array([[1e6, 0.0], [2e6, 1.0]])
+    check_independence(TASK, x, "g", *arrays, np.array([1.0]), Stop)
+
+
+def test_rounding_is_forgiven_and_dependence_is_not() -> None:
+    check(2.0, 2.0 + 1e-8, 2.0 - 1e-8)
+    check(np.nan, np.nan, np.nan)
+    check(1e-10, -1e-10, 0.0)
+    with pytest.raises(Stop, match=r"size=2e\+06, log_flops=1, group 'g' is 2 among .* 2.1 alone"):
+        check(2.0, 2.1, 2.0)
+    with pytest.raises(Stop, match="another order"):
+        check(2.0, 2.0, 2.00001)
+    with pytest.raises(Stop, match="alone"):
+        check(2.0, np.nan, 2.0)
+
+
+def test_literals_and_parameters_share_twice_the_limit() -> None:
+    check_literals(TASK, 3, 3, Stop)
+    with pytest.raises(Stop, match="twice the limit of 3"):
+        check_literals(TASK, 3, 4, Stop)
+    check_literals(replace(TASK, parameter_limit=None), 30, 400, Stop)
+
+
+def test_the_key_changes_with_whatever_changes_a_score() -> None:
+    x = np.array([[1.0, 0.0], [2.0, 1.0], [3.0, 2.0]])
+    table = Table(x, x[:, :1], ("a", "a", "a"), "here")
+    cut = Cut("c", np.array([0, 1]), np.array([2]), (0,))
+    config = EvaluationConfig()
+    base = evaluation_key(TASK, table, (cut,), config)
+    assert base == evaluation_key(
+        replace(TASK, title="other"), replace(table, origin="there"), (cut,), config
+    )
+    others = {
+        evaluation_key(replace(TASK, parameter_limit=4), table, (cut,), config),
+        evaluation_key(TASK, replace(table, y=table.y + 1), (cut,), config),
+        evaluation_key(TASK, table, (replace(cut, fit=np.array([0])),), config),
+        evaluation_key(TASK, table, (cut,), EvaluationConfig(memory_mib=512)),
+    }
+    assert len(others | {base}) == 5
