@@ -1,12 +1,14 @@
 """What `import sldagent` and the command line offer; heavy modules load where they are used."""
 
-from collections.abc import Callable
+import dataclasses
+import os
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sldagent.config import EvaluationConfig, EvolveConfig
-from sldagent.errors import SandboxError
+from sldagent.errors import SandboxError, UsageError
 
 if TYPE_CHECKING:
     from sldagent.candidate import Evaluation
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from sldagent.program import Program
     from sldagent.run import Run
     from sldagent.sandbox.process import TemplateSandbox
+    from sldagent.table import Table
     from sldagent.task import Task
 
 
@@ -112,8 +115,8 @@ def build_evaluator(
 
 def _evaluator(
     task: "Task",
-    table: Any,
-    cuts: Any,
+    table: "Table",
+    cuts: "Sequence[Cut]",
     config: EvaluationConfig,
     split: str,
     unprotected: bool,
@@ -158,13 +161,11 @@ def evolve(
     """Searches for a task's law and returns the finished run.
 
     `started` is called when the run's folder exists, `observe` after every generation. Its
-    candidates are committed one by one: whatever ends the search, what was evaluated is kept.
+    candidates are committed one by one: whatever ends the search, what was evaluated is kept, and
+    `resume` goes on from there.
     """
     from sldagent.cuts import make_cuts
     from sldagent.data.sources import load_train
-    from sldagent.evaluation.pool import RayPool
-    from sldagent.evolution.loop import Search, SearchConfig
-    from sldagent.proposing.perturb import PerturbProposer
     from sldagent.proposing.start import start_program
     from sldagent.run import Run
 
@@ -174,32 +175,110 @@ def evolve(
     starts = [load_program(path) for path in config.starts] or [start_program(task)]
     for program in starts:
         _ = program.block  # a start program without its markers is an error now, not later
-    run = Run.create(config, task, table, cuts)
+    run = Run.create(_anchored(config), task, table, cuts, starts)
     if started is not None:
         started(run)
-    # The start programs are the user's or our own, and the proposer writes our own text: what
-    # protection there is suffices.
-    build = partial(_evaluator, task, table, cuts, config.evaluation, "held-out", True)
-    pool = RayPool(build, config.workers, config.ray_address)
-    try:
-        size = SearchConfig(config.generations, config.offspring, seed=config.seed)
-        search = Search(size, starts, PerturbProposer(task), pool, run.store.add)
-        for generation in search.run():
-            if search.best is not None:
-                run.keep_best(*search.best)
-            if observe is not None:
-                observe(generation)
-        run.store.finish()
-    finally:
-        pool.close()
+    _drive(run, task, table, cuts, observe)
     return run
 
 
-def open_run(path: str | Path) -> "Run":
-    """An existing run, by the path of its folder."""
+def resume(
+    path: str | Path,
+    observe: "Callable[[Generation], None] | None" = None,
+    started: "Callable[[Run], None] | None" = None,
+) -> "Run":
+    """Goes on with an interrupted run, to the lineage that it would have had uninterrupted.
+
+    No committed candidate is evaluated again. A finished run is returned as it is.
+
+    Raises:
+        UsageError: Rows, task, limits or versions are no longer those of the run, so that new
+            scores could not be compared with old ones; or another process drives the run.
+    """
+    from sldagent.cuts import make_cuts
+    from sldagent.data.sources import load_train
+    from sldagent.evaluation.key import evaluation_key
     from sldagent.run import Run
 
-    return Run.open(Path(path))
+    run = Run.open(Path(path))
+    row = run.store.run()
+    if row["finished_at"]:
+        return run
+    config = run.config()
+    task = load_task(config.task)
+    table = load_train(task, config.data)
+    cuts = make_cuts(task, table)
+    if evaluation_key(task, table, cuts, config.evaluation) != row["evaluation_key"]:
+        what = "rows" if table.sha256 != row["data_sha256"] else "task, limits or versions"
+        raise UsageError(
+            f"run '{run.folder.name}' cannot be continued: its {what} changed since it was started "
+            f"(rows from {table.origin}), so that new scores would not compare with old ones"
+        )
+    if started is not None:
+        started(run)
+    _drive(run, task, table, cuts, observe)
+    return run
+
+
+def _anchored(config: EvolveConfig) -> EvolveConfig:
+    """The configuration with its source of rows spelled out, so that a resumed run keeps it."""
+    data = config.data or os.environ.get("SLDAGENT_DATA")
+    task = config.task
+    if Path(task).exists():
+        task = str(Path(task).resolve())
+    anchored = str(Path(data).expanduser().resolve()) if data else None
+    return dataclasses.replace(config, data=anchored, task=task)
+
+
+def _drive(
+    run: "Run",
+    task: "Task",
+    table: "Table",
+    cuts: "Sequence[Cut]",
+    observe: "Callable[[Generation], None] | None",
+) -> None:
+    """Searches to the end of the run's configuration, from wherever its database stands."""
+    from sldagent.evaluation.pool import RayPool
+    from sldagent.evolution.loop import Search, SearchConfig
+    from sldagent.proposing.perturb import PerturbProposer
+
+    config = run.config()
+    with run.driving():
+        # The start programs are the user's or our own, and the proposer writes our own text: what
+        # protection there is suffices.
+        build = partial(_evaluator, task, table, cuts, config.evaluation, "held-out", True)
+        pool = RayPool(build, config.workers, config.ray_address)
+        try:
+            search = Search(
+                SearchConfig(config.generations, config.offspring, seed=config.seed),
+                run.starts(),
+                PerturbProposer(task),
+                pool,
+                run.store.add,
+                {candidate.number: candidate for candidate in run.candidates()},
+            )
+            for generation in search.run():
+                if search.best is not None:
+                    run.keep_best(*search.best)
+                if observe is not None:
+                    observe(generation)
+            run.store.finish()
+        finally:
+            pool.close()
+
+
+def open_run(name: str | Path, runs: str | Path = "runs") -> "Run":
+    """An existing run: its folder, its name, a unique beginning of it, or `latest`."""
+    from sldagent.run import Run, find_run
+
+    return Run.open(find_run(str(name), runs))
+
+
+def list_runs(runs: str | Path = "runs") -> "list[Run]":
+    """Every run in a folder of runs, by name."""
+    from sldagent.run import Run, run_folders
+
+    return [Run.open(folder) for folder in run_folders(runs)]
 
 
 def diagnose(data: str | None = None) -> list[tuple[str, bool, str]]:

@@ -2,21 +2,24 @@
 
 import dataclasses
 import datetime
+import fcntl
 import json
 import os
 import platform
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Self
 
 from sldagent.candidate import Candidate
-from sldagent.config import HARNESS_VERSION, EvolveConfig
+from sldagent.config import HARNESS_VERSION, EvaluationConfig, EvolveConfig
 from sldagent.cuts import Cut
+from sldagent.errors import UsageError
 from sldagent.evaluation.key import evaluation_key
 from sldagent.program import Program
-from sldagent.storage.store import Store
+from sldagent.storage.store import FILE, Store
 from sldagent.table import Table
 from sldagent.task import Task
 
@@ -39,7 +42,14 @@ class Run:
         return self.store.folder
 
     @classmethod
-    def create(cls, config: EvolveConfig, task: Task, table: Table, cuts: Sequence[Cut]) -> Self:
+    def create(
+        cls,
+        config: EvolveConfig,
+        task: Task,
+        table: Table,
+        cuts: Sequence[Cut],
+        starts: Sequence[Program],
+    ) -> Self:
         """Makes the folder and commits the run's row; raises UsageError where the name is taken."""
         name = config.name
         if name is None:
@@ -48,14 +58,14 @@ class Run:
         versions = {package: metadata.version(package) for package in _PACKAGES}
         versions |= {"python": platform.python_version(), "harness": str(HARNESS_VERSION)}
         row = {
-            "task": task.name,
+            "task": config.task,
             "config": dataclasses.asdict(config),
             "data_origin": table.origin,
             "data_sha256": table.sha256,
             "evaluation_key": evaluation_key(task, table, cuts, config.evaluation),
             "versions": versions,
         }
-        run = cls(Store.create(Path(config.runs) / name, row))
+        run = cls(Store.create(Path(config.runs) / name, row, starts))
         run._point_latest()
         return run
 
@@ -64,9 +74,44 @@ class Run:
         """An existing run; raises UsageError where there is none."""
         return cls(Store.open(folder))
 
+    def config(self) -> EvolveConfig:
+        """What the run was started with."""
+        fields = dict(self.store.run()["config"])
+        fields["evaluation"] = EvaluationConfig(**fields["evaluation"])
+        fields["starts"] = tuple(fields["starts"])
+        return EvolveConfig(**fields)
+
+    def starts(self) -> list[Program]:
+        """The start programs, in order."""
+        return [self.store.program(name) for name in self.store.run()["starts"]]
+
     def candidates(self) -> list[Candidate]:
         """Every committed candidate, by number."""
         return self.store.candidates()
+
+    @contextmanager
+    def driving(self) -> Iterator[None]:
+        """Holds the run's lock: one driver a run. The system lets go of it however a driver ends.
+
+        Raises:
+            UsageError: Another process drives the run.
+        """
+        with open(self.folder / "lock", "a") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise UsageError(
+                    f"run '{self.folder.name}' is going on in another process"
+                ) from None
+            yield
+
+    def is_driven(self) -> bool:
+        """Whether some process drives the run now."""
+        try:
+            with self.driving():
+                return False
+        except UsageError:
+            return True
 
     def best(self) -> tuple[Candidate, Program] | None:
         """The candidate whose program lies in `best/`, and the program."""
@@ -101,3 +146,33 @@ def _replace(path: Path, text: str) -> None:
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     fresh.write_text(text, "utf-8", newline="")
     fresh.replace(path)
+
+
+def find_run(name: str, runs: str | Path = "runs") -> Path:
+    """The folder of a run, given as a path, a name, a unique beginning of one, or `latest`.
+
+    Raises:
+        UsageError: There is none, or several names begin so.
+    """
+    for folder in (Path(runs) / name, Path(name)):
+        if (folder / FILE).is_file():
+            return folder.resolve()
+    known = run_folders(runs)
+    matches = [folder for folder in known if folder.name.startswith(name)]
+    if len(matches) == 1:
+        return matches[0].resolve()
+    if matches:
+        names = ", ".join(folder.name for folder in matches[:5])
+        raise UsageError(f"several runs begin with '{name}': {names}; type more of the name")
+    where = f"{Path(runs)} has {len(known)} runs" if known else f"{Path(runs)} has no runs"
+    raise UsageError(f"no run '{name}': {where}; see `sldagent runs list`")
+
+
+def run_folders(runs: str | Path = "runs") -> list[Path]:
+    """Folders of all runs, by name."""
+    root = Path(runs)
+    if not root.is_dir():
+        return []
+    return sorted(
+        folder for folder in root.iterdir() if not folder.is_symlink() and (folder / FILE).is_file()
+    )

@@ -16,12 +16,16 @@ from sldagent.errors import SldagentError
 
 # command -> (module, one line for the overview; the command's own help must start with it)
 _COMMANDS = {
+    "best": ("sldagent.cli.best", "Show a run's best program and how it was judged."),
     "doctor": ("sldagent.cli.doctor", "Say what this machine offers, with the remedy beside it."),
     "evaluate": (
         "sldagent.cli.evaluate",
         "Judge one program, anybody's, and print one JSON object.",
     ),
     "evolve": ("sldagent.cli.evolve", "Search for a task's law."),
+    "lineage": ("sldagent.cli.lineage", "Look at the candidates of a run."),
+    "resume": ("sldagent.cli.evolve", "Go on with an interrupted run."),
+    "runs": ("sldagent.cli.runs", "List, show and remove runs."),
     "tasks": ("sldagent.cli.tasks", "List, show and check discovery tasks."),
 }
 

@@ -21,6 +21,9 @@ data_option = option(
     default=None,
     help="Folder with <task>/train.csv (and perhaps test.csv), or one table; CSV or parquet.",
 )
+runs_option = option(
+    "--runs", default="runs", show_default=True, metavar="DIR", help="Folder that holds runs."
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
 
 

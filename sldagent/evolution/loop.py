@@ -7,16 +7,18 @@
         commit each candidate in the order of its slot, then take it into the population
 
 The order of results does not matter: proposals are made before any of them is evaluated and are
-committed by slot, and every random generator is a function of seed, generation and slot.
+committed by slot, and every random generator is a function of seed, generation and slot. So a
+search that was interrupted is repeated from its start, with what it had committed in place of the
+evaluations: that costs milliseconds and cannot come out differently.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from sldagent.candidate import Candidate, Evaluation
-from sldagent.errors import BudgetError
+from sldagent.errors import BudgetError, SldagentError
 from sldagent.evaluation.base import EvaluatorPool
 from sldagent.evolution.population import Population
 from sldagent.program import Program
@@ -59,7 +61,8 @@ class Search:
         starts: Start programs, at least one.
         proposer: Writes new programs.
         pool: Evaluates them.
-        commit: Called once for each candidate, in order of number, before it can have children.
+        commit: Called once for each new candidate, in order, before it can have children.
+        committed: What an interrupted search had committed, by number.
     """
 
     def __init__(
@@ -69,6 +72,7 @@ class Search:
         proposer: Proposer,
         pool: EvaluatorPool,
         commit: Callable[[Candidate, Program], None],
+        committed: Mapping[int, Candidate] | None = None,
     ) -> None:
         self._config = config
         self._starts = starts
@@ -76,8 +80,8 @@ class Search:
         self._pool = pool
         self._commit = commit
         self._population = Population(config.capacity)
+        self._committed = committed or {}
         self._known: set[str] = set()
-        self._next = 0
 
     @property
     def best(self) -> tuple[Candidate, Program] | None:
@@ -90,47 +94,75 @@ class Search:
         Raises:
             BudgetError: No start program was valid, so there is nothing to evolve.
         """
-        starts = [Proposal(program, (), (), "start program") for program in self._starts]
+        starts = {
+            slot: Proposal(program, (), (), "start program")
+            for slot, program in enumerate(self._starts)
+        }
         yield self._generation(0, starts, "start")
         if not len(self._population):
             raise BudgetError("no start program could be evaluated; see its reason above")
         for number in range(1, self._config.generations + 1):
             yield self._generation(number, self._propose(number), self._proposer.name)
 
-    def _propose(self, generation: int) -> list[Proposal]:
-        proposals = []
+    def _propose(self, generation: int) -> dict[int, Proposal]:
+        """A proposal for each slot; a slot where nothing new was found stays empty."""
+        proposals = {}
         for slot in range(self._config.offspring):
             rng = np.random.default_rng([self._config.seed, generation, slot])
             for _ in range(_ATTEMPTS):
                 proposal = self._proposer.propose([self._population.select(rng)], rng)
                 if proposal is not None and proposal.program.hash not in self._known:
                     self._known.add(proposal.program.hash)
-                    proposals.append(proposal)
+                    proposals[slot] = proposal
                     break
         return proposals
 
-    def _generation(self, number: int, proposals: Sequence[Proposal], proposer: str) -> Generation:
-        for slot, proposal in enumerate(proposals):
+    def _number(self, generation: int, slot: int) -> int:
+        """A candidate's number depends on its place alone."""
+        if generation == 0:
+            return slot
+        return len(self._starts) + (generation - 1) * self._config.offspring + slot
+
+    def _generation(
+        self, generation: int, proposals: Mapping[int, Proposal], proposer: str
+    ) -> Generation:
+        for slot, proposal in proposals.items():
             self._known.add(proposal.program.hash)
-            self._pool.submit(slot, proposal.program)
+            if self._earlier(generation, slot, proposal) is None:
+                self._pool.submit(slot, proposal.program)
         evaluations: dict[int, Evaluation] = dict(self._pool.results())
         made = []
-        for slot, proposal in enumerate(proposals):
-            candidate = Candidate(
-                number=self._next,
-                generation=number,
-                island=0,
-                slot=slot,
-                program_hash=proposal.program.hash,
-                parents=proposal.parents,
-                exemplars=proposal.exemplars,
-                proposer=proposer,
-                change=proposal.change,
-                evaluation=evaluations[slot],
-            )
-            self._next += 1
-            self._commit(candidate, proposal.program)
+        for slot, proposal in proposals.items():
+            candidate = self._earlier(generation, slot, proposal)
+            if candidate is None:
+                candidate = Candidate(
+                    number=self._number(generation, slot),
+                    generation=generation,
+                    island=0,
+                    slot=slot,
+                    program_hash=proposal.program.hash,
+                    parents=proposal.parents,
+                    exemplars=proposal.exemplars,
+                    proposer=proposer,
+                    change=proposal.change,
+                    evaluation=evaluations[slot],
+                )
+                self._commit(candidate, proposal.program)
             self._population.add(candidate, proposal.program)
             made.append(candidate)
         best = self._population.best()
-        return Generation(number, tuple(made), best[0] if best else None)
+        return Generation(generation, tuple(made), best[0] if best else None)
+
+    def _earlier(self, generation: int, slot: int, proposal: Proposal) -> Candidate | None:
+        """The candidate that an interrupted search committed at this place.
+
+        Raises:
+            SldagentError: It is another program: the run cannot be continued exactly.
+        """
+        candidate = self._committed.get(self._number(generation, slot))
+        if candidate is not None and candidate.program_hash != proposal.program.hash:
+            raise SldagentError(
+                f"candidate #{candidate.number} would now be another program than the one that "
+                "was committed; this version proposes differently, so the run cannot be continued"
+            )
+        return candidate

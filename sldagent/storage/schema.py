@@ -43,6 +43,7 @@ run = Table(
     Column("data_sha256", String, nullable=False),
     Column("evaluation_key", String, nullable=False),
     Column("versions", JSON, nullable=False),
+    Column("starts", JSON, nullable=False),  # hashes of the start programs, in order
     Column("test_reads", Integer, nullable=False, default=0),
 )
 program = Table(

@@ -3,7 +3,7 @@
 import datetime
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -32,8 +32,10 @@ class Store:
         self._engine = engine
 
     @classmethod
-    def create(cls, folder: Path, run: dict[str, Any]) -> Self:
-        """Makes the folder, the database and its row in `run`; the name is the folder's.
+    def create(cls, folder: Path, run: dict[str, Any], starts: Sequence[Program]) -> Self:
+        """Makes the folder, the database, the start programs and the run's row.
+
+        The run's name is the folder's.
 
         Raises:
             UsageError: The name is taken, or the folder cannot be written.
@@ -52,7 +54,11 @@ class Store:
         store = cls(folder, _engine(folder / FILE))
         with store._writing() as connection:
             schema.migrate(connection)
-            connection.execute(insert(schema.run).values(name=folder.name, created_at=now(), **run))
+            for program in starts:
+                _keep(connection, program)
+            hashes = [program.hash for program in starts]
+            row = {**run, "name": folder.name, "created_at": now(), "starts": hashes}
+            connection.execute(insert(schema.run).values(row))
         return store
 
     @classmethod
@@ -95,11 +101,7 @@ class Store:
         evaluation = candidate.evaluation
         metrics = evaluation.metrics
         with self._writing() as connection:
-            connection.execute(
-                insert(schema.program)
-                .prefix_with("OR IGNORE")
-                .values(hash=candidate.program_hash, source=program.source)
-            )
+            _keep(connection, program)
             connection.execute(
                 insert(schema.candidate).values(
                     number=candidate.number,
@@ -125,6 +127,14 @@ class Store:
                 connection.execute(
                     insert(schema.edge).values(child=candidate.number, parent=other, kind=kind)
                 )
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Every candidate in short, by number, without parsing its evaluation."""
+        table = schema.candidate
+        columns = [column for column in table.c if column.name != "evaluation"]
+        with self._engine.connect() as connection:
+            rows = connection.execute(select(*columns).order_by(table.c.number)).mappings()
+            return [dict(row) for row in rows]
 
     def candidates(self) -> list[Candidate]:
         """Every candidate, by number."""
@@ -171,6 +181,12 @@ class Store:
             raise SldagentError(
                 f"cannot write {self.folder / FILE}: {error.orig}; what was committed is intact"
             ) from error
+
+
+def _keep(connection: Connection, program: Program) -> None:
+    """Stores a program's text, once for each hash."""
+    row = {"hash": program.hash, "source": program.source}
+    connection.execute(insert(schema.program).prefix_with("OR IGNORE").values(row))
 
 
 def _engine(path: Path) -> Engine:

@@ -145,8 +145,12 @@ def test_whatever_ends_the_driver_nothing_of_the_run_lives_on(
     templates = [pid for pid in below if b"template.py" in cmdline(pid)]
     assert templates, "the sandbox's template processes must be among the driver's descendants"
     os.kill(process.pid, number)
+    rest = process.stderr.read()
     process.wait(timeout=30)
     assert process.returncode == code
+    if number != signal.SIGKILL:
+        assert "go on with: sldagent resume killed" in rest
+        assert "Traceback" not in rest
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline and any(map(alive, below)):
         time.sleep(0.1)
@@ -155,6 +159,121 @@ def test_whatever_ends_the_driver_nothing_of_the_run_lives_on(
         count = database.execute("SELECT count(*) FROM candidate").fetchone()[0]
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     assert count > 1
+
+
+QUERY = "SELECT number, generation, slot, program_hash, status, score, evaluation FROM candidate"
+
+
+def lineage(folder: Path) -> list[tuple]:
+    """Every candidate but for its clock times."""
+    with sqlite3.connect(folder / "lineage.sqlite") as database:
+        rows = database.execute(QUERY + " ORDER BY number").fetchall()
+    return [(*row[:-1], {**json.loads(row[-1]), "seconds": None}) for row in rows]
+
+
+def stamps(folder: Path) -> dict[int, str]:
+    with sqlite3.connect(folder / "lineage.sqlite") as database:
+        return dict(database.execute("SELECT number, evaluated_at FROM candidate"))
+
+
+def test_a_killed_run_resumes_to_the_lineage_of_the_uninterrupted_one(
+    table: Path, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    def command(name: str) -> list[str]:
+        return ["evolve", "--task", "data_constrained", "--generations", "4", "--offspring", "3",
+                "--data", str(table), "--name", name, "--seed", "3"]  # fmt: skip
+
+    whole = sldagent(*command("whole"), cwd=tmp_path, env=environment)
+    assert whole.returncode == 0, whole.stderr
+    process = subprocess.Popen(
+        [*COMMAND, *command("broken")],
+        cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith("generation   2/"):
+            break
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    runs = tmp_path / "runs"
+    before = stamps(runs / "broken")
+    assert 0 < len(before) < len(stamps(runs / "whole"))
+
+    resumed = sldagent("resume", "broken", cwd=tmp_path, env=environment)
+    assert resumed.returncode == 0, resumed.stderr
+    assert lineage(runs / "broken") == lineage(runs / "whole")
+    after = stamps(runs / "broken")
+    assert {number: after[number] for number in before} == before
+    for name in ("program.py", "fit.json"):
+        one, two = (runs / run / "best" / name for run in ("broken", "whole"))
+        if name == "program.py":
+            assert one.read_bytes() == two.read_bytes()
+        else:
+            assert json.loads(one.read_text())["cuts"] == json.loads(two.read_text())["cuts"]
+
+    again = sldagent("resume", "broken", cwd=tmp_path, env=environment)
+    assert again.returncode == 0
+    assert "is finished" in again.stderr
+    assert stamps(runs / "broken") == after
+
+    check_the_commands_that_read(tmp_path, environment, len(after))
+
+
+def check_the_commands_that_read(cwd: Path, environment: dict[str, str], count: int) -> None:
+    def read(*args: str) -> str:
+        result = sldagent(*args, cwd=cwd, env=environment)
+        assert result.returncode == 0, result.stderr
+        return result.stdout
+
+    listed = json.loads(read("runs", "list", "--json"))
+    assert [(row["name"], row["state"]) for row in listed] == [
+        ("broken", "finished"), ("whole", "finished"),
+    ]  # fmt: skip
+    rows = json.loads(read("lineage", "list", "bro", "--json"))
+    assert len(rows) == count
+    keys = {"number", "generation", "island", "status", "program_hash", "score", "evaluated_at"}
+    assert keys <= rows[0].keys()
+    best = json.loads(read("best", "latest", "--json"))
+    assert best["score"] == max(row["score"] for row in rows if row["score"] is not None)
+    assert read("best", "whole", "--source") == best["source"]
+    assert "held-out R²" in read("runs", "show", "whole")
+    child = next(row["number"] for row in rows if row["generation"] == 2)
+    shown = json.loads(read("lineage", "show", "whole", str(child), "--json"))
+    assert shown["parents"]
+    assert read("lineage", "diff", "whole", str(child)).startswith(f"--- #{shown['parents'][0]}\n")
+    missing = sldagent("lineage", "show", "whole", "999", cwd=cwd, env=environment)
+    assert missing.returncode == 2
+    assert "no candidate #999" in missing.stderr
+    assert sldagent("best", "nobody", cwd=cwd, env=environment).returncode == 2
+    read("runs", "rm", "broken", "--yes")
+    assert [row["name"] for row in json.loads(read("runs", "list", "--json"))] == ["whole"]
+
+
+def test_a_run_whose_rows_have_changed_is_not_continued(
+    table: Path, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    mine = tmp_path / "rows.csv"
+    mine.write_text(table.read_text())
+    start = tmp_path / "slow.py"
+    start.write_text(SLOW)
+    process = subprocess.Popen(
+        [*COMMAND, "evolve", "--task", "data_constrained", "--data", "rows.csv", "--name", "mine",
+         "--start", "slow.py"],
+        cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith("generation   0/"):
+            break
+    second = sldagent("resume", "mine", cwd=tmp_path, env=environment)
+    assert second.returncode == 2
+    assert "going on in another process" in second.stderr
+    process.kill()
+    process.wait()
+    mine.write_text(table.read_text().replace("100000000.0", "100000001.0", 1))
+    result = sldagent("resume", "mine", cwd=tmp_path, env=environment)
+    assert result.returncode == 2
+    assert "its rows changed" in result.stderr
 
 
 def cmdline(pid: int) -> bytes:

@@ -1,12 +1,13 @@
 """The plain search with a scripted evaluator: order of results, budget, parents."""
 
+import dataclasses
 from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
 
 from sldagent.candidate import Candidate, CutResult, Evaluation, Metrics, Status
-from sldagent.errors import BudgetError
+from sldagent.errors import BudgetError, SldagentError
 from sldagent.evolution.loop import Search, SearchConfig
 from sldagent.evolution.population import Population
 from sldagent.program import Program
@@ -68,19 +69,31 @@ class Nudge:
         return Proposal(program(value_of(text) + rng.normal()), (parent.number,), (), "nudge")
 
 
-def search(pool_seed: int = 0, seed: int = 0, starts: tuple[float, ...] = (0.0,)) -> list[tuple]:
-    committed: list[tuple[Candidate, Program]] = []
+def search(**settings: object) -> list[tuple]:
+    return [
+        (c.number, c.generation, c.slot, c.parents, p.source) for c, p in run_search(**settings)
+    ]
+
+
+def run_search(
+    pool_seed: int = 0,
+    seed: int = 0,
+    starts: tuple[float, ...] = (0.0,),
+    committed: dict[int, Candidate] | None = None,
+) -> list[tuple[Candidate, Program]]:
+    new: list[tuple[Candidate, Program]] = []
 
     def commit(candidate: Candidate, text: Program) -> None:
-        known = {c.number for c, _ in committed}
+        known = {c.number for c, _ in new} | set(committed or {})
         assert set(candidate.parents) <= known, "a parent must be committed before its child"
-        committed.append((candidate, text))
+        new.append((candidate, text))
 
     config = SearchConfig(generations=6, offspring=5, seed=seed)
     programs = [program(value) for value in starts]
-    for _ in Search(config, programs, Nudge(), ScriptedPool(pool_seed), commit).run():
+    pool = ScriptedPool(pool_seed)
+    for _ in Search(config, programs, Nudge(), pool, commit, committed).run():
         pass
-    return [(c.number, c.generation, c.slot, c.parents, p.source) for c, p in committed]
+    return new
 
 
 def test_lineage_does_not_depend_on_the_order_of_results() -> None:
@@ -91,10 +104,25 @@ def test_another_seed_gives_another_lineage() -> None:
     assert search(seed=1) != search(seed=2)
 
 
-def test_numbers_are_consecutive_and_generations_ordered() -> None:
-    rows = search()
-    assert [row[0] for row in rows] == list(range(31))
-    assert [row[1] for row in rows] == sorted(row[1] for row in rows)
+def test_a_number_follows_from_generation_and_slot() -> None:
+    for number, generation, slot, _, _ in search(starts=(0.0, 1.0)):
+        assert number == (slot if generation == 0 else 2 + 5 * (generation - 1) + slot)
+
+
+@pytest.mark.parametrize("kept", [0, 1, 2, 3, 8, 17, 30, 31])
+def test_a_search_interrupted_anywhere_goes_on_to_the_same_lineage(kept: int) -> None:
+    whole = search()
+    before = {c.number: c for c, _ in run_search()[:kept]}
+    after = run_search(committed=before)
+    assert [c.number for c, _ in after] == [row[0] for row in whole[kept:]], "evaluated twice"
+    rows = [(c.number, c.generation, c.slot, c.parents, p.source) for c, p in after]
+    assert rows == whole[kept:]
+
+
+def test_what_was_committed_must_be_what_would_be_proposed() -> None:
+    other = dataclasses.replace(run_search()[3][0], program_hash="another")
+    with pytest.raises(SldagentError, match="#3 would now be another program"):
+        run_search(committed={3: other})
 
 
 def test_search_improves_on_its_start() -> None:

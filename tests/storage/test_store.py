@@ -1,5 +1,6 @@
 """The database: what goes in comes out; what cannot be written ends in one line."""
 
+import dataclasses
 import sqlite3
 from pathlib import Path
 
@@ -43,7 +44,7 @@ def good() -> Evaluation:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    return Store.create(tmp_path / "run", RUN)
+    return Store.create(tmp_path / "run", RUN, [TEXT])
 
 
 def test_candidates_come_back_as_they_went_in(store: Store) -> None:
@@ -80,16 +81,17 @@ def test_numbers_that_are_not_finite_become_null(store: Store) -> None:
 
 def test_a_candidate_is_committed_whole_or_not_at_all(store: Store) -> None:
     orphan = candidate(0, good(), parents=(99,))
+    other = Program("x = 2\n")
     with pytest.raises(SldagentError, match="FOREIGN KEY"):
-        store.add(orphan, TEXT)
+        store.add(dataclasses.replace(orphan, program_hash=other.hash), other)
     assert store.candidates() == []
     with sqlite3.connect(store.folder / FILE) as raw:
-        assert raw.execute("SELECT count(*) FROM program").fetchone() == (0,)
+        assert raw.execute("SELECT count(*) FROM program").fetchone() == (1,)  # the start program
 
 
 def test_taken_name_and_missing_run_are_usage_errors(store: Store, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="exists already"):
-        Store.create(store.folder, RUN)
+        Store.create(store.folder, RUN, [])
     with pytest.raises(UsageError, match="no run in"):
         Store.open(tmp_path)
 
