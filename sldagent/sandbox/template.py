@@ -75,8 +75,6 @@ def _child(job: int, parts: Parts, cpu: float, memory: int) -> None:
     channel = parts.wire.Channel(JOB_FD)
     try:
         parts.lockdown.die_with_parent()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_DFL)
         ruleset = lock.landlock_fd
         os.dup2(job, JOB_FD)  # the ruleset has a high number: it is not overwritten here
         if ruleset >= 0:
