@@ -13,7 +13,7 @@ from sldagent.errors import SandboxError, UsageError
 if TYPE_CHECKING:
     from sldagent.candidate import Evaluation
     from sldagent.cuts import Cut
-    from sldagent.data.overview import Check
+    from sldagent.data.checks import Check
     from sldagent.evaluation.evaluator import SandboxEvaluator
     from sldagent.evolution.loop import Generation
     from sldagent.program import Program
@@ -52,10 +52,17 @@ def describe_task(name: str, data: str | None = None) -> str:
 
 
 def check_task(name: str, data: str | None = None) -> "Check":
-    """What a task's training table holds, its cuts, warnings; see `sldagent.data.overview`."""
+    """What a task's training table holds, and what is wrong with it; see `sldagent.data.checks`."""
+    from sldagent.data import checks
+
+    return checks.check_task(name, data)
+
+
+def fetch_tasks(names: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """Puts tables of the hub into its cache; see `sldagent.data.overview`."""
     from sldagent.data import overview
 
-    return overview.check_task(name, data)
+    return overview.fetch_tasks(names)
 
 
 def load_program(path: str | Path) -> "Program":

@@ -49,24 +49,25 @@ def _ray() -> Finding:
 
 
 def _data(data: str | None) -> Finding:
-    from sldagent.data.overview import summarize_tasks
+    from sldagent.data.overview import reach_hub, summarize_tasks
 
     given = data or os.environ.get("SLDAGENT_DATA")
-    if not given:
-        return (
-            "data",
-            False,
-            "no data named; give --data PATH or set SLDAGENT_DATA "
-            "(a folder with <task>/train.csv, or one table)",
-        )
     try:
         rows = summarize_tasks(data)
+        found = ", ".join(row["name"] for row in rows if row["table"])
+        if given:
+            words = found or "no table of any task; expected <task>/train.csv"
+            return "data", bool(found), f"{given}: {words}"
+        if found:
+            return "data", True, f"no data named; in the hub's cache: {found}"
+        reach_hub()
     except SldagentError as error:
-        return "data", False, str(error)
-    found = [row["name"] for row in rows if row["table"]]
-    if not found:
-        return "data", False, f"{given}: no table of any task; expected <task>/train.csv"
-    return "data", True, f"{given}: {', '.join(found)}"
+        ways = (
+            "give --data PATH or set SLDAGENT_DATA (a folder with <task>/train.csv, or one table), "
+            "or run `sldagent tasks fetch --all` where there is a network"
+        )
+        return "data", False, str(error) if given else f"no data named, and {error}; {ways}"
+    return "data", True, "no data named; the hub answers, and tables are fetched when first used"
 
 
 def _key() -> Finding:

@@ -19,7 +19,7 @@ START, END = "EVOLVE-BLOCK-START", "EVOLVE-BLOCK-END"
 _MARKER = re.compile(rf"[ \t\f]*#[ \t]*({START}|{END})[ \t]*")
 # Found in the text, since walking the syntax tree for a hint costs a millisecond a program.
 _IMPORT = re.compile(r"^[ \t]*(?:from|import)[ \t][^\n]*", re.MULTILINE)
-_DOTTED = re.compile(r"\bscipy(?:\.\w+)+")
+_DOTTED = re.compile(r"\bscipy\.\w+")
 _WORD = re.compile(r"[\w.]+")
 _MAX_BYTES = 1 << 20
 # Deeper nesting than any person writes; ast.parse recurses in C for every level.

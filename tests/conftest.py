@@ -1,5 +1,6 @@
 """Fixtures for all tests. No test needs the network, a key, or data outside the repository."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,17 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests see no data that the developer's shell points at."""
     monkeypatch.delenv("SLDAGENT_DATA", raising=False)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test asks the hub, nor sees its cache or a token; those with a server of their own do."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("HF_ENDPOINT", "HF_TOKEN", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"):
+            patch.delenv(name, raising=False)
+        patch.setenv("HF_HUB_OFFLINE", "1")
+        patch.setenv("HF_HOME", str(tmp_path_factory.mktemp("hub")))
+        yield
 
 
 @pytest.fixture(scope="session")

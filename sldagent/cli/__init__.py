@@ -26,7 +26,7 @@ _COMMANDS = {
     "lineage": ("sldagent.cli.lineage", "Look at the candidates of a run."),
     "resume": ("sldagent.cli.evolve", "Go on with an interrupted run."),
     "runs": ("sldagent.cli.runs", "List, show and remove runs."),
-    "tasks": ("sldagent.cli.tasks", "List, show and check discovery tasks."),
+    "tasks": ("sldagent.cli.tasks", "List, show, check and fetch discovery tasks."),
 }
 
 

@@ -1,8 +1,9 @@
-"""`sldagent tasks`: list, show and check discovery tasks."""
+"""`sldagent tasks`: list, show, check and fetch discovery tasks."""
 
 import json
 import sys
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
 import click
@@ -11,11 +12,12 @@ from sldagent import api
 from sldagent.cli._options import data_option, json_option
 
 _NO_LIMIT = "none"
+_NO_TABLE = "no data here (--data PATH, or `sldagent tasks fetch`)"
 
 
-@click.group(short_help="List, show and check discovery tasks.")
+@click.group(short_help="List, show, check and fetch discovery tasks.")
 def tasks() -> None:
-    """List, show and check discovery tasks.
+    """List, show, check and fetch discovery tasks.
 
     A task is a folder with a task.toml. ./tasks/NAME comes before the packaged task of that name;
     NAME may also be the path of such a folder or file.
@@ -80,7 +82,7 @@ def show(name: str, data: str | None, describe: bool, as_json: bool) -> None:
         ("Group column", details["group_column"] or "none: all rows are one group"),
         (
             "Groups",
-            _joined(details["groups"]) if details["table"] else "no data here (--data PATH)",
+            _joined(details["groups"]) if details["table"] else _NO_TABLE,
         ),
         ("Parameter limit", f"{details['parameter_limit'] or _NO_LIMIT}, for a group"),
         ("Ignored columns", ", ".join(details["ignored"])),
@@ -101,15 +103,18 @@ def show(name: str, data: str | None, describe: bool, as_json: bool) -> None:
 @click.argument("name")
 @data_option
 @json_option
-def check(name: str, data: str | None, as_json: bool) -> None:
+def check(name: str, data: str | None, as_json: bool) -> int:
     """Check a task's training table and show its cuts.
 
-    Reads the training table only: test rows are for a choice that is final.
+    Shows what a reader of a law will ask (the checklist of arXiv:2502.18969), what is known of it
+    and what is missing, and warns of what spoils a fit. Reads the training table only: test rows
+    are for a choice that is final. Exit code 1 where no score on the held-out rows could tell a
+    good law from a bad one.
     """
     found = api.check_task(name, data).as_dict()
     if as_json:
         _print_json(found)
-        return
+        return 1 if found["problems"] else 0
     sizes = list(found["groups"].values())
     counts = str(sizes[0]) if len(set(sizes)) == 1 else f"{min(sizes)} to {max(sizes)}"
     _print_pairs(
@@ -132,8 +137,45 @@ def check(name: str, data: str | None, as_json: bool) -> None:
         ("CUT", "FIT ROWS", "HELD-OUT ROWS"),
         [(c["name"], c["fit_rows"], c["held_out_rows"]) for c in found["cuts"]],
     )
-    for warning in found["warnings"]:
-        click.echo(f"\nwarning: {warning}")
+    _print_checklist(found["checklist"])
+    for kind in ("warning", "problem"):
+        for words in found[kind + "s"]:
+            click.echo(f"\n{kind}: {words}")
+    return 1 if found["problems"] else 0
+
+
+@tasks.command()
+@click.argument("names", nargs=-1, metavar="[TASK]...")
+@click.option("--all", "every", is_flag=True, help="Every task that has tables on the hub.")
+@json_option
+def fetch(names: tuple[str, ...], every: bool, as_json: bool) -> None:
+    """Download the benchmark's tables into the hub's cache, for use without a network.
+
+    A damaged copy is replaced. Test rows are counted by the file's footer, and not read. HF_HOME,
+    HF_ENDPOINT and HF_TOKEN say where the cache lies, where the hub is, and who asks.
+    """
+    if bool(names) == every:
+        raise click.UsageError("name tasks, or give --all")
+    fetched = api.fetch_tasks(names)
+    if as_json:
+        _print_json(fetched)
+        return
+    _print_table(
+        ("TASK", "TRAIN ROWS", "TEST ROWS", "TRAINING TABLE"),
+        [(f["name"], f["train_rows"], f["test_rows"], f["train"]) for f in fetched],
+    )
+    click.echo("the test rows were counted, not read", err=True)
+
+
+def _print_checklist(checklist: Sequence[dict[str, str]]) -> None:
+    for section, items in groupby(checklist, key=lambda item: item["section"]):
+        click.echo(f"\n{section}")
+        for item in items:
+            state = "known" if item["known"] else "missing"
+            click.echo(f"  {state:7}  {item['point']}: {item[state]}")
+    click.echo(
+        "\nWhat is missing can be said in task.toml: descriptions, provenance, parameter_limit."
+    )
 
 
 def _rule(rule: dict[str, Any]) -> tuple[str, str, str]:

@@ -92,20 +92,19 @@ def check(path: Path, source: HubSource, split: Split) -> None:
         if not _is_named_by_its_hash(path, content):
             raise DataError(
                 f"{name}: {path} is not what the hub sent: changed or damaged; `sldagent tasks"
-                " fetch` of the task replaces it"
+                " fetch --all` replaces it"
             )
         rows = pyarrow.parquet.read_metadata(path).num_rows
     except (pyarrow.ArrowException, OSError) as error:
         words = str(error).splitlines()[0]
         raise DataError(
-            f"{name}: {path} is no parquet file ({words}); `sldagent tasks fetch` of the task"
-            " replaces it"
+            f"{name}: {path} is no parquet file ({words}); `sldagent tasks fetch --all` replaces it"
         ) from error
     want = source.train_rows if split == "train" else source.test_rows
     if rows != want:
         raise DataError(
-            f"{name}: {rows} rows, but the task's [hub] says {want}; another revision, or HF_ENDPOINT"
-            " names a hub that is not a true copy"
+            f"{name}: {rows} rows, but the task's [hub] says {want}; another revision, or"
+            " HF_ENDPOINT names a hub that is not a true copy"
         )
 
 

@@ -7,7 +7,10 @@ A job is `{"action": ..., "files": [[repo, revision, file], ...], "seconds": ...
 - `fetch`: where the files are in the cache, after downloading those that were not;
 - `renew`: the same, after downloading all of them.
 
-The answer is `{"paths": [...]}`, or `{"failure": ..., "words": ...}` with one of `FAILURES`.
+The answer is `{"paths": [...]}`, or `{"failure": ..., "words": ...}`, where failure is one of
+`unreachable` (offline mode, no hub that answers and is well, no end of the transfer), `refused`
+(token missing or wrong), `absent` (no such repository, revision or file), `changed` (another commit
+than the one asked for) and `truncated` (fewer bytes than announced).
 
 Why a process: `huggingface_hub` reads its environment when it is imported, writes to stderr, asks
 an unreachable hub again and again for 25 s and more, and again without end for a file whose
@@ -23,11 +26,6 @@ import sys
 import threading
 from typing import Any, NoReturn
 
-# offline: offline mode; unreachable: no hub answers, or none that is well; refused: token missing
-# or wrong; absent: no such repository, revision or file; changed: another commit than the one asked
-# for; truncated: fewer bytes than announced; unfinished: no end within `seconds`; failed: the rest.
-FAILURES = "offline unreachable refused absent changed truncated unfinished failed".split()
-
 # The time-out of the first question is that of one read or connection; this is for all of it.
 _SLACK_SECONDS = 2
 
@@ -38,13 +36,14 @@ def main() -> None:
     if job["action"] == "cached":
         _answer(paths=[_cached(*file) for file in job["files"]])
     paths = []
-    for file in job["files"]:
-        found = None if job["action"] in ("reach", "renew") else _cached(*file)
+    for repo, revision, file in job["files"]:
+        found = None if job["action"] in ("reach", "renew") else _cached(repo, revision, file)
         if found is None:
-            _reach(*file)
+            _reach(repo, revision, file)
             if job["action"] == "reach":
                 _answer(paths=[])
-            found = _download(*file, force=job["action"] == "renew", seconds=job["seconds"])
+            force = job["action"] == "renew"
+            found = _download(repo, revision, file, force=force, seconds=job["seconds"])
         paths.append(found)
     _answer(paths=paths)
 
@@ -62,16 +61,19 @@ def _reach(repo: str, revision: str, file: str) -> None:
     from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 
     hub, timeout = constants.ENDPOINT, constants.HF_HUB_ETAG_TIMEOUT
-    timer = _timer(timeout + _SLACK_SECONDS, "unreachable", f"{hub} does not answer")
+    timer = _timer(timeout + _SLACK_SECONDS, f"{hub} does not answer")
     try:
         url = hf_hub_url(repo, file, repo_type="dataset", revision=revision)
         metadata = get_hf_file_metadata(url, timeout=timeout)
     except OfflineModeIsEnabled:
-        _fail("offline", f"offline mode is on (HF_HUB_OFFLINE), so {hub} is not asked")
+        _fail("unreachable", f"offline mode is on (HF_HUB_OFFLINE), so {hub} is not asked")
     except HfHubHTTPError as error:
         _fail_status(error.response.status_code, hub, f"{repo}, {file} at {revision}")
-    except Exception as error:  # of the HTTP library, which one depends on huggingface_hub's version
-        _fail("unreachable", f"{hub} cannot be reached ({_first_line(error)})")
+    except (
+        Exception
+    ) as error:  # of the HTTP library, which one depends on huggingface_hub's version
+        words = f"cannot be reached ({_first_line(error)}): no network, or a proxy is needed"
+        _fail("unreachable", f"{hub} {words}")
     timer.cancel()
     if metadata.commit_hash is None:
         _fail("unreachable", f"{hub} does not answer as a hub does (HF_ENDPOINT, or a login page?)")
@@ -83,15 +85,15 @@ def _download(repo: str, revision: str, file: str, force: bool, seconds: float) 
     from huggingface_hub import constants, hf_hub_download
 
     hub = constants.ENDPOINT
-    words = f"{hub}: {file} was not there after {seconds:g} s"
-    timer = _timer(seconds, "unfinished", words)
+    words = f"{hub}: {file} did not arrive whole within {seconds:g} s"
+    timer = _timer(seconds, words)
     try:
         path = hf_hub_download(
             repo, file, repo_type="dataset", revision=revision, force_download=force
         )
     except Exception as error:  # as above, and whatever the disk says
         words = _first_line(error)
-        failure = "truncated" if "Consistency check failed" in words else "failed"
+        failure = "truncated" if "Consistency check failed" in words else "unreachable"
         _fail(failure, f"{hub}: {file}: {words}")
     timer.cancel()
     return str(path)
@@ -105,9 +107,9 @@ def _fail_status(status: int, hub: str, what: str) -> NoReturn:
     _fail("unreachable", f"{hub} is not well (status {status})")
 
 
-def _timer(seconds: float, failure: str, words: str) -> threading.Timer:
+def _timer(seconds: float, words: str) -> threading.Timer:
     """Ends the process after so long, even one that waits for the system to look up a name."""
-    timer = threading.Timer(seconds, _fail, (failure, words))
+    timer = threading.Timer(seconds, _fail, ("unreachable", words))
     timer.daemon = True
     timer.start()
     return timer

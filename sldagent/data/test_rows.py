@@ -10,7 +10,6 @@ import numpy as np
 
 from sldagent.cuts import Cut
 from sldagent.data.sources import find_table
-from sldagent.data.tables import read_table
 from sldagent.errors import DataError
 from sldagent.table import Table
 from sldagent.task import Task
@@ -23,7 +22,7 @@ def load_test(task: Task, train: Table, data: str | Path | None = None) -> Table
         DataError: The table does not fit the task, or has a group that the training table lacks.
         PrerequisiteError: The data have no test table of this task.
     """
-    table = read_table(find_table(task, "test", data), task)
+    table = find_table(task, "test", data).read(task)
     for group in table.group_names:
         if group not in train.group_names:
             raise DataError(

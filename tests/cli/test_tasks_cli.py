@@ -156,7 +156,8 @@ def test_data_that_do_not_fit_end_in_one_line(tmp_path: Path) -> None:
 def test_help_loads_nothing_heavy(tmp_path: Path) -> None:
     code = (
         "import sys, sldagent.cli.tasks; "
-        "print([m for m in ('pandas', 'pyarrow', 'numpy', 'jinja2', 'rich') if m in sys.modules])"
+        "heavy = ('pandas', 'pyarrow', 'numpy', 'jinja2', 'rich', 'huggingface_hub'); "
+        "print([m for m in heavy if m in sys.modules])"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True

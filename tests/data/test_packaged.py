@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-import sldagent
 from sldagent.data.packaged import find, folders, packaged_folder
 from sldagent.errors import PrerequisiteError
 
@@ -31,7 +30,8 @@ def test_local_files_come_first_and_packaged_ones_serve_the_rest(tmp_path: Path)
 
 
 def test_a_broken_installation_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sldagent, "__file__", str(tmp_path / "sldagent" / "__init__.py"))
+    file = tmp_path / "sldagent" / "data" / "packaged.py"
+    monkeypatch.setattr("sldagent.data.packaged.__file__", str(file))
     with pytest.raises(PrerequisiteError, match="the installation lacks its tasks"):
         packaged_folder("tasks")
 

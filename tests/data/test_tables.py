@@ -177,7 +177,7 @@ def test_folders_that_hold_a_table(folder: str, toy: Task, csv_file: Path, tmp_p
 
 def test_the_folder_of_the_task_comes_first(toy: Task, csv_file: Path, tmp_path: Path) -> None:
     (tmp_path / "toy" / "train.csv").write_text(csv_file.read_text())
-    assert find_table(toy, "train", tmp_path).parent.name == "toy"
+    assert find_table(toy, "train", tmp_path).file.parent.name == "toy"
 
 
 def test_one_table(toy: Task, csv_file: Path) -> None:
