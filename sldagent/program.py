@@ -3,10 +3,8 @@
 import ast
 import difflib
 import hashlib
-import io
 import re
-import token
-import tokenize
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,17 +12,17 @@ from functools import cached_property
 from pathlib import Path
 
 from sldagent.errors import ProgramError
+from sldagent.tokens import Scan, scan
 
 START, END = "EVOLVE-BLOCK-START", "EVOLVE-BLOCK-END"
-_MARKER = re.compile(rf"[ \t\f]*#[ \t]*({START}|{END})[ \t]*")
+_MARKER = re.compile(rf"^[ \t\f]*(#)[ \t]*({START}|{END})[ \t\f]*$", re.MULTILINE)
 # Found in the text, since walking the syntax tree for a hint costs a millisecond a program.
 _IMPORT = re.compile(r"^[ \t]*(?:from|import)[ \t][^\n]*", re.MULTILINE)
 _DOTTED = re.compile(r"\bscipy\.\w+")
 _WORD = re.compile(r"[\w.]+")
-_MAX_BYTES = 1 << 20
-# Deeper nesting than any person writes; ast.parse recurses in C for every level.
-_MAX_DEPTH = 80
-_MAX_TOKENS_A_LINE = 20_000
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
+_BOM = "\ufeff"
+_MOST_BYTES = 1 << 20
 _FUNCTIONS = ("scaling_law_func", "fit_scaling_law")
 
 
@@ -35,34 +33,45 @@ class ProgramKind(StrEnum):
     LAW = "law"  # law(input_data, group), constants frozen
 
 
+@dataclass(frozen=True, slots=True)
+class _Marker:
+    name: str
+    line: int
+    start: int  # offsets of its line in the source
+    end: int
+
+
 @dataclass(frozen=True)
 class Program:
     """Python source, kept to the byte.
 
     A text without markers is a program too, as published laws have none; only `block`, `prefix`,
     `suffix` and `replace` need them and raise ProgramError where there is not exactly one block.
+    Nothing here runs the source, and no text makes anything but these raise.
     """
 
     source: str
 
     def __reduce__(self) -> tuple[type["Program"], tuple[str]]:
-        """Only the text travels to other processes; what was derived from it stays here."""
-        return Program, (self.source,)
+        return Program, (self.source,)  # the cached syntax tree would weigh many times the text
 
     @classmethod
-    def read(cls, path: Path) -> "Program":
+    def read(cls, path: str | Path) -> "Program":
         """The program in a file; raises ProgramError where that is no readable text."""
         try:
-            data = path.read_bytes()
-        except OSError as error:
-            raise ProgramError(f"cannot read program {path}: {error.strerror}") from None
-        if len(data) > _MAX_BYTES:
+            with open(path, "rb") as file:
+                data = file.read(_MOST_BYTES + 1)
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            raise ProgramError(f"cannot read program {path}: {reason}") from None
+        if len(data) > _MOST_BYTES:
             raise ProgramError(f"program {path} is larger than 1 MB")
+        if b"\0" in data:
+            raise ProgramError(f"program {path} is no text: byte {data.index(0)} is NUL")
         try:
-            text = data.decode("utf-8")
+            return cls(data.decode("utf-8"))
         except UnicodeDecodeError as error:
             raise ProgramError(f"program {path} is not UTF-8 text (byte {error.start})") from None
-        return cls(text)
 
     # -- the block -----------------------------------------------------------------------------
 
@@ -87,7 +96,7 @@ class Program:
         A block that does not end with a line break gets one, so that the END marker keeps its line.
 
         Raises:
-            ProgramError: The new block contains a marker of its own.
+            ProgramError: The new block contains a marker, or an open string that hides one.
         """
         if block and not block.endswith(("\n", "\r")):
             block += "\r\n" if self.prefix.endswith("\r\n") else "\n"
@@ -103,50 +112,62 @@ class Program:
     @cached_property
     def _span(self) -> tuple[int, int]:
         """Where the block's text starts and ends."""
-        names = [name for name, _, _, _ in self._markers]
-        if names != [START, END]:
-            lines = ", ".join(f"{name} in line {line}" for name, line, _, _ in self._markers)
+        if [marker.name for marker in self._markers] != [START, END]:
+            found = ", ".join(f"{marker.name} in line {marker.line}" for marker in self._markers)
             raise ProgramError(
                 f"a program needs one EVOLVE-BLOCK: a line '# {START}' and then a line '# {END}'; "
-                + (f"found {lines}" if lines else "found none")
+                f"found {found or 'none'}"
             )
-        return self._markers[0][3], self._markers[1][2]
+        return self._markers[0].end, self._markers[1].start
 
     @cached_property
-    def _markers(self) -> list[tuple[str, int, int, int]]:
-        """Marker name, line number, and where the line starts and ends, in order."""
-        strings = self._lines_inside_strings
-        found, at = [], 0
-        for number, line in enumerate(_lines(self.source), start=1):
-            match = _MARKER.fullmatch(line.rstrip("\r\n"))
-            if match and number not in strings:
-                found.append((match[1], number, at, at + len(line)))
-            at += len(line)
+    def _markers(self) -> list[_Marker]:
+        """The marker lines in order. Text inside a string is no marker, where strings are known."""
+        offsets = [0]
+        for match in _LINE.finditer(self.source):
+            offsets.append(match.end())
+        found = []
+        for match in _MARKER.finditer(self._text):
+            if not self._scan.complete or match.start(1) in self._scan.comments:
+                line = _line_of(self._text, match.start(1))
+                found.append(_Marker(match[2], line, offsets[line - 1], offsets[line]))
         return found
-
-    @cached_property
-    def _lines_inside_strings(self) -> set[int]:
-        """Numbers of lines that continue a string literal: a marker there is text."""
-        inside: set[int] = set()
-        if self.syntax_error is None:
-            for item in self._tokens:
-                if item.type == token.STRING or item.type == _FSTRING_MIDDLE:
-                    inside.update(range(item.start[0] + 1, item.end[0] + 1))
-        return inside
 
     # -- syntax --------------------------------------------------------------------------------
 
     @cached_property
-    def _parsed(self) -> "ast.Module | str":
+    def _text(self) -> str:
+        """The source as Python's reader sees it: no byte order mark, line breaks as line feeds."""
+        return self.source.removeprefix(_BOM).replace("\r\n", "\n").replace("\r", "\n")
+
+    @cached_property
+    def _scan(self) -> Scan:
+        # A program that reads docstrings may take its numbers from there.
+        return scan(self._text, keep_strings="__doc__" in self._text)
+
+    @cached_property
+    def _parsed(self) -> ast.Module | str:
         """The syntax tree, or what is wrong with the text."""
-        if reason := _hostile(self.source):
-            return reason
+        text = self._text
         try:
-            return ast.parse(self.source)
+            size = len(text.encode())
+        except UnicodeEncodeError as error:
+            return f"the text contains half a surrogate pair (line {_line_of(text, error.start)})"
+        if size > _MOST_BYTES:
+            return "the text is larger than 1 MB"
+        if "\0" in text:
+            return f"the text contains a NUL character (line {_line_of(text, text.index(chr(0)))})"
+        # Parsing recurses in C, and what walks the tree later recurses too.
+        if self._scan.too_deep is not None:
+            return f"nested or chained too deeply (line {self._scan.too_deep})"
+        try:
+            with warnings.catch_warnings():  # a program's '\d' is no matter for the user's screen
+                warnings.simplefilter("ignore")
+                return ast.parse(text)
         except SyntaxError as error:
             return f"{error.msg} (line {error.lineno})" if error.lineno else str(error.msg)
         except (ValueError, RecursionError, MemoryError, OverflowError) as error:
-            return " ".join(str(error).split()) or type(error).__name__
+            return f"cannot be parsed: {' '.join(str(error).split()) or type(error).__name__}"
 
     @property
     def syntax_error(self) -> str | None:
@@ -161,9 +182,9 @@ class Program:
         return self._parsed
 
     @cached_property
-    def _defined(self) -> set[str]:
-        """Names that the module defines at its top level, inside `if` and `try` too."""
-        return set(_top_names(self.tree.body)) if self.syntax_error is None else set()
+    def _defined(self) -> frozenset[str]:
+        """Names that the module defines at its top level, inside `if`, `try` and the like too."""
+        return frozenset(_top_names(self.tree)) if self.syntax_error is None else frozenset()
 
     @property
     def kind(self) -> ProgramKind | None:
@@ -174,14 +195,14 @@ class Program:
 
     @property
     def missing(self) -> str:
-        """The functions that it lacks to be a program, in words."""
+        """The functions that it lacks to be a program, in words; empty where it lacks none."""
         return " and ".join(f"{name}()" for name in _FUNCTIONS if name not in self._defined)
 
     @cached_property
     def imports(self) -> tuple[str, ...]:
         """Dotted names that may be modules, sorted: a hint for what to load early."""
-        names = set(_DOTTED.findall(self.source))
-        for statement in _IMPORT.finditer(self.source):
+        names = set(_DOTTED.findall(self._text))
+        for statement in _IMPORT.finditer(self._text):
             first, *words = _WORD.findall(statement[0])
             names.update(words)
             if first == "from" and words:
@@ -192,121 +213,71 @@ class Program:
 
     @cached_property
     def hash(self) -> str:
-        """SHA-256 of the tokens without comments, docstrings and layout; of the text if none parse.
+        """SHA-256 of the tokens without comments, docstrings and layout; of a broken text itself.
 
-        Statement boundaries and indentation structure count, spacing and blank lines do not.
+        Statement boundaries and indentation structure count, spacing and blank lines do not; the
+        same in every version of Python. Docstrings count where the program mentions `__doc__`.
         """
-        if self.syntax_error is not None:
+        if self.syntax_error is not None or not self._scan.complete:
             return hashlib.sha256(self.source.encode("utf-8", "surrogatepass")).hexdigest()
-        documents = set(_docstring_starts(self.tree))
-        digest = hashlib.sha256(b"tokens\0")
-        after_document = False
-        for item in self._tokens:
-            if item.type in (token.COMMENT, token.NL, token.ENCODING):
-                continue
-            if item.type == token.STRING and item.start in documents:
-                after_document = True
-                continue
-            if item.type == token.NEWLINE and after_document:
-                after_document = False
-                continue
-            layout = item.type in (token.NEWLINE, token.INDENT, token.DEDENT, token.ENDMARKER)
-            digest.update(f"{item.type}\0{'' if layout else item.string}\0".encode())
-        return digest.hexdigest()
+        # A text that parses has no NUL: neither a joined stream nor a raw text equals another.
+        return hashlib.sha256(("tokens\0" + "\0".join(self._scan.code)).encode()).hexdigest()
 
     @cached_property
     def complexity(self) -> int | None:
-        """Nodes of the block's syntax tree, docstrings left out; None where it does not parse."""
+        """Nodes of the block's syntax tree, docstrings left out; None where it does not parse.
+
+        Of the whole source where it has no block.
+        """
         if self.syntax_error is not None:
             return None
-        first, last = 1, len(self.source) + 1
-        if [name for name, _, _, _ in self._markers] == [START, END]:
-            first, last = self._markers[0][1], self._markers[1][1]
-        documents = set(_docstring_starts(self.tree))
-        count, waiting = 0, list(ast.iter_child_nodes(self.tree))
+        first, last = 0, len(self.source) + 1
+        if [marker.name for marker in self._markers] == [START, END]:
+            first, last = (marker.line for marker in self._markers)
+        count = 0
+        waiting: list[tuple[ast.AST, int]] = [(node, 0) for node in self.tree.body]
         while waiting:
-            node = waiting.pop()
-            line = getattr(node, "lineno", first)
-            where = (line, getattr(node, "col_offset", -1))
-            if isinstance(node, ast.Expr) and where in documents:
+            node, line = waiting.pop()
+            line = getattr(node, "lineno", line)  # operators have none: they are where their use is
+            if isinstance(node, ast.expr_context) or _is_string_statement(node):
                 continue
-            if first <= line <= last:
-                count += 1
-            waiting.extend(ast.iter_child_nodes(node))
+            count += first <= line <= last
+            waiting.extend((child, line) for child in ast.iter_child_nodes(node))
         return count
 
-    @cached_property
-    def _tokens(self) -> list[tokenize.TokenInfo]:
-        """The tokens of a text that parses."""
-        try:
-            return list(tokenize.generate_tokens(io.StringIO(self.source).readline))
-        except (tokenize.TokenError, SyntaxError):
-            return []
-
     def diff(self, other: "Program", before: str = "parent", after: str = "child") -> str:
-        """Unified diff from this program to the other, three lines of context."""
-        lines = difflib.unified_diff(
-            self.source.splitlines(), other.source.splitlines(), before, after, lineterm=""
-        )
-        return "\n".join(lines) + "\n" if self.source != other.source else ""
+        """Unified diff from this program to the other, three lines of context; empty for equals."""
+        old, new = self._text.split("\n"), other._text.split("\n")
+        lines = difflib.unified_diff(old, new, before, after, lineterm="")
+        return "".join(f"{line}\n" for line in lines)
 
 
-_FSTRING_MIDDLE = getattr(token, "FSTRING_MIDDLE", -1)  # from Python 3.12
+def _line_of(text: str, at: int) -> int:
+    return text.count("\n", 0, at) + 1
 
 
-def _lines(text: str) -> Iterator[str]:
-    r"""Lines with their ends, split where Python's own reader splits: \n, \r\n and \r."""
-    return (match[0] for match in re.finditer(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+", text))
+def _is_string_statement(node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )
 
 
-def _hostile(text: str) -> str | None:
-    """What makes a text unfit to be parsed in this process, whatever it means."""
-    if "\0" in text:
-        return "source contains a NUL character"
-    if len(text) > _MAX_BYTES:
-        return "source is larger than 1 MB"
-    depth, unary, deepest, longest = 0, 0, 0, 0
-    for character in text:
-        if character in "([{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif character in ")]}":
-            depth = max(0, depth - 1)
-        # Chains of operators nest in the syntax tree without a bracket: ----x, x**x**x, a.b.c
-        if character in "+-~*.\n\r":
-            unary = unary + 1 if character not in "\n\r" else 0
-            longest = max(longest, unary)
-    if deepest > _MAX_DEPTH or longest > _MAX_TOKENS_A_LINE:
-        return "too deeply nested"
-    return None
-
-
-def _top_names(body: list[ast.stmt]) -> Iterator[str]:
-    for statement in body:
-        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            yield statement.name
-        elif isinstance(statement, ast.Assign | ast.AnnAssign):
-            targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-            yield from (
-                node.id for t in targets for node in ast.walk(t) if isinstance(node, ast.Name)
-            )
-        elif isinstance(statement, ast.Import | ast.ImportFrom):
-            yield from ((alias.asname or alias.name) for alias in statement.names)
-        else:
-            for field in ("body", "orelse", "finalbody"):
-                yield from _top_names(getattr(statement, field, []))
-            for handler in getattr(statement, "handlers", []):
-                yield from _top_names(handler.body)
-
-
-def _docstring_starts(tree: ast.Module) -> Iterator[tuple[int, int]]:
-    """Line and column of every docstring."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            first = node.body[0] if node.body else None
-            if (
-                isinstance(first, ast.Expr)
-                and isinstance(first.value, ast.Constant)
-                and isinstance(first.value.value, str)
-            ):
-                yield first.lineno, first.col_offset
+def _top_names(tree: ast.Module) -> Iterator[str]:
+    waiting: list[ast.AST] = list(tree.body)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            yield from (alias.asname or alias.name for alias in node.names)
+        elif isinstance(node, ast.Name):
+            if isinstance(node.ctx, ast.Store):
+                yield node.id
+        elif isinstance(node, ast.AnnAssign):
+            waiting.extend([node.target] if node.value is not None else [])
+        elif isinstance(node, ast.Assign):
+            waiting.extend(node.targets)
+        elif not isinstance(node, ast.Lambda | ast.comprehension):
+            waiting.extend(ast.iter_child_nodes(node))

@@ -1,5 +1,7 @@
 """Programs: parsing, replacing to the byte, identity, hostile text."""
 
+import pickle
+import warnings
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,8 @@ def fit_scaling_law(x, y):
     return [1]
 """
 WHOLE = f"import numpy as np\n{START}\n{BODY}{END}\nprint('tail')\n"
+
+HASH = "c8739712b8cdaa45a90cd42ae5f27d0ac582410fe039f5c956b628f0bdacd7cf"
 
 texts = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=200).filter(
     lambda text: "EVOLVE-BLOCK" not in text
@@ -123,6 +127,57 @@ def test_hash_sees_code_and_structure() -> None:
     assert Program("x = 'a'\n").hash != Program("x = 'b'\n").hash
     assert Program("x = ['doc']\n").hash != Program("x = ['cod']\n").hash
     assert Program("a = 1; b = 2\n").hash != Program("a = 1, b == 2\n").hash
+    assert Program("if a:\r  x = 1\ry = 2\n").hash != Program("if a:\r  x = 1\r  y = 2\n").hash
+    assert Program("x = f'{a:3}'\n").hash != Program("x = f'{a: 3}'\n").hash
+    first, second = (f'def f():\n    "{k}"\n    return float(f.__doc__)\n' for k in (1.5, 2.5))
+    assert Program(first).hash != Program(second).hash
+
+
+def test_hash_does_not_depend_on_the_version_of_python() -> None:
+    # As this scanner once gave it: a change here makes every stored hash a stranger.
+    source = "def f(x):\n    return f'{x!r:>{3}}' + 'a'  # why\n"
+    assert Program(source).hash == HASH
+
+
+names = st.sampled_from(["a", "b", "x1", "é"])
+expressions = st.recursive(
+    names | st.sampled_from(["1", "2.5", "'t'", "f'{a}'"]),
+    lambda inner: (
+        st.tuples(inner, st.sampled_from("+-*"), inner).map(" ".join)
+        | inner.map(lambda text: f"g( {text} )")
+    ),
+    max_leaves=4,
+)
+lines = st.tuples(names, expressions).map(lambda pair: f"{pair[0]} = {pair[1]}")
+bodies = st.lists(lines, min_size=1, max_size=5)
+HEADS = ["", '# head\n\n"""What."""\n']
+DOCUMENTS = ["", '"""Doc # "{"\n   more."""\n']
+BETWEEN = ["", "\n", "   # c = '''\n", " \t\n"]
+BLANKS = [" ", "   ", " \\\n ", "\t"]
+ENDINGS = ["\n", "  # '\n", " \n"]
+
+
+def laid_out(body: list[str], indent: str, data: st.DataObject) -> Program:
+    """A function of these lines in some layout, with some comments and docstrings."""
+
+    def one_of(choices: list[str]) -> str:
+        return data.draw(st.sampled_from(choices))
+
+    document = one_of(DOCUMENTS)
+    text = one_of(HEADS) + "def f():\n" + (document and indent + document)
+    for line in body:
+        text += one_of(BETWEEN) + indent + line.replace(" ", one_of(BLANKS)) + one_of(ENDINGS)
+    return Program(text.replace("\n", one_of(["\n", "\r\n", "\r"])))
+
+
+@given(bodies, bodies, st.data())
+def test_hash_is_the_same_under_another_layout_and_only_then(
+    body: list[str], changed: list[str], data: st.DataObject
+) -> None:
+    one, other = laid_out(body, "    ", data), laid_out(body, "\t", data)
+    assert one.syntax_error is None
+    assert one.hash == other.hash
+    assert (laid_out(changed, "  ", data).hash == one.hash) is (changed == body)
 
 
 def test_hash_of_text_that_does_not_parse_is_of_the_raw_text() -> None:
@@ -162,6 +217,11 @@ def test_kind_and_what_is_missing(source: str, kind: ProgramKind | None, missing
         "if 1:\n" * 3 + "x",
         "#" * (2 << 20),
         "x = '\ud800'\n",
+        "x = " + "not " * 5000 + "1\n",
+        "x = a" + ".b" * 5000 + "\n",
+        "x = f" + "()" * 5000 + "\n",
+        "if 1: pass\n" + "elif 1: pass\n" * 5000,
+        "x = f'{" + "-" * 5000 + "1}'\n",
         "\n".join(" " * depth + "if 1:" for depth in range(300)),
     ],
 )
@@ -172,6 +232,50 @@ def test_hostile_text_is_a_syntax_error_in_words_and_nothing_worse(source: str) 
     assert program.kind is None
     assert program.complexity is None
     assert len(program.hash) == 64
+
+
+def test_what_is_wrong_is_said_with_the_line() -> None:
+    assert Program("x = 1\ny = (\n").syntax_error == "'(' was never closed (line 2)"
+    assert Program("x = 1\n\0").syntax_error == "the text contains a NUL character (line 2)"
+    assert "line 2" in str(Program("x = 1\ny = " + "-" * 5000 + "1\n").syntax_error)
+
+
+def test_brackets_and_dots_in_text_nest_nothing() -> None:
+    source = f"x = '{'(' * 500}'  # {'[' * 500}\n'''{'.' * 50_000}'''\n"
+    assert Program(source).syntax_error is None
+
+
+def test_a_byte_order_mark_is_kept_and_does_not_hinder() -> None:
+    program = Program(f"\ufeff{START}\n{BODY}{END}\n")
+    assert program.kind is ProgramKind.PROGRAM
+    assert program.hash == Program(BODY).hash
+    assert program.replace("x = 1").source == f"\ufeff{START}\nx = 1\n{END}\n"
+
+
+def test_escapes_that_python_warns_of_print_nothing() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert Program("x = '\\d'\n").syntax_error is None
+
+
+def test_a_program_travels_as_its_text_alone() -> None:
+    program = Program(WHOLE)
+    assert program.tree.body
+    assert pickle.loads(pickle.dumps(program)) == program
+    assert len(pickle.dumps(program)) < len(WHOLE) + 200
+
+
+def test_markers_between_strings_and_in_broken_text_count() -> None:
+    joined = f"x = ('a'\n{START}\n'b'\n{END}\n)\n"
+    assert Program(joined).block == "'b'\n"
+    assert Program(f"{START}\ndef f(:\n{END}\n").block == "def f(:\n"
+    assert Program(f"{START}\nx = 'open\n{END}\n").block == "x = 'open\n"
+
+
+def test_a_block_that_swallows_the_end_marker_is_refused() -> None:
+    program = Program(f"{START}\nx = 1\n{END}\n# '''\n")
+    with pytest.raises(ProgramError, match="hides the END marker"):
+        program.replace("x = '''\n")
 
 
 def test_deep_but_flat_text_parses() -> None:
@@ -212,6 +316,9 @@ def test_reading_files_gives_one_line_errors(tmp_path: Path) -> None:
     file = tmp_path / "p.py"
     file.write_bytes(b"x = '\xff'\n")
     with pytest.raises(ProgramError, match="UTF-8"):
+        Program.read(file)
+    file.write_bytes(b"x = 1\n\0")
+    with pytest.raises(ProgramError, match="byte 6 is NUL"):
         Program.read(file)
     file.write_bytes(b"#" * (2 << 20))
     with pytest.raises(ProgramError, match="larger than 1 MB"):

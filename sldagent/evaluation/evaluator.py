@@ -193,7 +193,7 @@ class SandboxEvaluator:
         """Runs one child and returns its `steps` result frames, or raises Failed."""
         head = {
             "op": op,
-            "source": program.source,
+            "source": program.source.removeprefix("\ufeff"),
             "kind": kind.value,
             "features": self.task.feature_names,
             "targets": self.task.target_names,

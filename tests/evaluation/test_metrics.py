@@ -1,7 +1,7 @@
 """Metrics against an independent reference, and the published figures that rest on them."""
 
 import csv
-import math
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -9,28 +9,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sldagent.evaluation.metrics import group_metrics, nmae, nmse, relative_error, score_rows
+from sldagent.evaluation.metrics import group_metrics, nmae, nmse, r2, relative_error, score_rows
 
 
 def reference(actual: np.ndarray, predicted: np.ndarray) -> tuple[float, float]:
-    """The benchmark's definitions, in exactly rounded sums."""
-    squared, absolute = [], []
-    for y, p in zip(actual.T.tolist(), predicted.T.tolist(), strict=True):
-        n = len(y)
-        mean = math.fsum(y) / n
-        variance = math.fsum((v - mean) ** 2 for v in y) / n
-        deviation = math.fsum(abs(v - mean) for v in y) / n
-        squared.append(math.fsum((a - b) ** 2 for a, b in zip(y, p, strict=True)) / n / variance)
-        absolute.append(math.fsum(abs(a - b) for a, b in zip(y, p, strict=True)) / n / deviation)
-    return math.fsum(squared) / len(squared), math.fsum(absolute) / len(absolute)
+    """The benchmark's definitions, in exact arithmetic."""
+    squared, absolute = Fraction(0), Fraction(0)
+    targets = actual.shape[1]
+    for column, given_column in zip(actual.T.tolist(), predicted.T.tolist(), strict=True):
+        y, p = [Fraction(v) for v in column], [Fraction(v) for v in given_column]
+        mean = sum(y) / len(y)
+        variation = sum((v - mean) ** 2 for v in y)
+        squared += sum((a - b) ** 2 for a, b in zip(y, p, strict=True)) / variation / targets
+        deviation = sum(abs(v - mean) for v in y)
+        absolute += sum(abs(a - b) for a, b in zip(y, p, strict=True)) / deviation / targets
+    return float(squared), float(absolute)
 
 
 @given(
     rows=st.integers(2, 60),
     targets=st.integers(1, 5),
     seed=st.integers(0, 10_000),
-    scale=st.sampled_from([1e-6, 1.0, 1e9]),
-    offset=st.sampled_from([0.0, 3.0]),
+    scale=st.sampled_from([1e-200, 1e-6, 1.0, 1e9, 1e200]),
+    offset=st.sampled_from([0.0, 3.0, 1e6, 1e9]),
 )
 def test_metrics_equal_the_definition(
     rows: int, targets: int, seed: int, scale: float, offset: float
@@ -51,6 +52,47 @@ def test_large_offset_loses_no_digits() -> None:
     squared, absolute = reference(actual, predicted)
     assert nmse(actual, predicted) == pytest.approx(squared, rel=1e-12)
     assert nmae(actual, predicted) == pytest.approx(absolute, rel=1e-12)
+
+
+def test_one_row_far_from_all_others_loses_no_digits() -> None:
+    rng = np.random.default_rng(3)
+    actual = rng.normal(size=(50, 1))
+    actual[0] = 1e9
+    predicted = actual + rng.normal(size=(50, 1))
+    squared, absolute = reference(actual, predicted)
+    assert nmse(actual, predicted) == pytest.approx(squared, rel=1e-12)
+    assert nmae(actual, predicted) == pytest.approx(absolute, rel=1e-12)
+
+
+def test_metrics_stay_finite_for_predictions_out_of_all_proportion() -> None:
+    actual = np.array([[1.0], [2.0], [4.0]])
+    for wild in (1e200, -1e308):
+        metrics = score_rows(actual, np.array([[1.0], [wild], [4.0]]))
+        assert metrics.nmse > 1e300
+        assert np.isfinite([metrics.r2, metrics.nmae]).all()
+        assert np.isfinite(relative_error(actual * 1e-300, np.full((3, 1), wild)))
+
+
+@pytest.mark.parametrize(
+    ("actual", "predicted", "message"),
+    [
+        ([[1.0], [2.0]], [1.0, 2.0], "cannot compare"),
+        ([[1.0], [2.0]], [[1.0, 1.0], [2.0, 2.0]], "cannot compare"),
+        ([], [], "cannot compare"),
+        ([1.0, 2.0], [1.0, np.nan], "finite"),
+        ([1.0, np.inf], [1.0, 2.0], "finite"),
+    ],
+)
+def test_arrays_that_are_no_tables_of_one_shape_are_refused(
+    actual: list[float], predicted: list[float], message: str
+) -> None:
+    for metric in (nmse, nmae, r2, relative_error):
+        with pytest.raises(ValueError, match=message):
+            metric(actual, predicted)
+
+
+def test_one_target_may_be_a_plain_list() -> None:
+    assert r2([1.0, 2.0, 6.0], [1.0, 2.0, 5.0]) == score_rows([[1], [2], [6]], [[1], [2], [5]]).r2
 
 
 def test_mean_prediction_has_r2_zero_and_exact_one_has_r2_one() -> None:
@@ -107,5 +149,4 @@ def test_published_laws_have_their_published_r2(
             }[row["group"]]
             predicted.append(a * n**-b + c * p**-d)
     actual = np.array([[float(row["loss"])] for row in rows])
-    r2 = score_rows(actual, np.array(predicted)[:, None]).r2
-    assert round(r2, 6) == published
+    assert round(r2(actual, np.array(predicted)[:, None]), 6) == published
