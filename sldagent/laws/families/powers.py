@@ -36,7 +36,8 @@ def powers(f: Features) -> Iterator[Law]:
     `power` A prod x^-a; `product` the same over a floor E; `additive` E + sum A_x x^-a; `coupled`
     adds C prod x^-a with the same exponents; `split` is E + one term + a product of the others;
     `mean` is E + A (x^-a + R y^-b)^k, which is `additive` at k = 1 and picks the worse at k -> 0;
-    `kaplan` is A (N^(-a/b) + R/D)^b, that is [(N_c/N)^(a/b) + D_c/D]^b.
+    `kaplan` is A (N^(-a/b) + R/D)^b, that is [(N_c/N)^(a/b) + D_c/D]^b; `farseer` lets the exponent
+    of D drift with N.
     """
     for slots in f.subsets(RESOURCES):
         exponents = [exponent(s) for s in slots]
@@ -120,19 +121,22 @@ def _named(f: Features) -> Iterator[Law]:
     yield f.law(
         "farseer",
         (n, d),
-        "A*exp(s*N**q) + C*exp(B*N**g)*D**(-h*exp(a*N**p))",
+        # The paper's s N^q + S is written as s (N^q - 1)/q, likewise its other two exponents: for
+        # the small q, g and p that occur, s N^q and S hardly differ, and neither can be found.
+        "A*exp(s*(N**q - 1)/q) + C*exp(B*(N**g - 1)/g)*(D/T)**(-h*exp(a*(N**p - 1)/p))",
         [
             f.amplitude("A"),
-            f.amplitude("C", "D**(h*exp(a*N**p))"),
-            shape("s", -2.0, 0.0, unit="N**(-q)"),
-            shape("q", 0.05, 1.0),
-            shape("B", 0.0, 10.0, unit="N**(-g)"),
-            shape("g", -1.0, -0.05),
-            shape("h", 0.02, 2.0, log=True),
-            shape("a", -3.0, 3.0, unit="N**(-p)"),
+            f.amplitude("C"),
+            shape("s", -1.0, 0.0),
+            shape("q", 0.02, 1.0),
+            shape("B", -3.0, 0.5),
+            shape("g", -1.0, -0.02),
+            shape("h", 0.02, 1.5, log=True),
+            shape("a", -0.5, 0.5),
             shape("p", 0.02, 0.5),
+            # With an exponent that drifts, the unit of D matters: the paper's is one token.
+            shape("T", 1e-13, 1.0, log=True, unit="D"),
         ],
         "Farseer, arXiv 2506.10972",
-        # D's exponent depends on N, so no constant factor brings C back to raw units.
         centred=True,
     )

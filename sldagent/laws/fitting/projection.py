@@ -11,17 +11,17 @@ from sldagent.laws.fitting.batch import Batch, NDArrayBool
 _CHUNK = 2_000_000  # numbers in one array of the scan: 16 MB, in cache reach
 
 
-def quasi_random(points: int, dimensions: int) -> Array:
+def quasi_random(points: int, dimensions: int, first: int = 0) -> Array:
     """Points (points, dimensions) in the unit cube, evenly spread and the same every time.
 
     The additive recurrence of the generalised golden ratio g, the root of g^(d+1) = g + 1:
-    u_i = frac(1/2 + i g^-k) for k = 1..d (Roberts 2018).
+    u_i = frac(1/2 + i g^-k) for k = 1..d (Roberts 2018), from i = first + 1 on.
     """
     g = 2.0
     for _ in range(64):
         g = (1 + g) ** (1 / (dimensions + 1))
     steps = g ** -np.arange(1.0, dimensions + 1)
-    return np.asarray((0.5 + np.arange(1, points + 1)[:, None] * steps) % 1.0)
+    return np.asarray((0.5 + np.arange(first + 1, first + points + 1)[:, None] * steps) % 1.0)
 
 
 def bounded_least_squares(gram: Array, moment: Array, low: Array, high: Array) -> Array:
@@ -76,14 +76,16 @@ def project(batch: Batch, shapes: Array, weight: Array) -> Array:
     return np.concatenate([a, np.broadcast_to(shapes, (*shape[:2], shapes.shape[1]))], axis=2)
 
 
-def scan(batch: Batch, points: int, keep: int) -> tuple[Array, Array]:
-    """The best starts (P, keep, p) of a scan over the shapes' box, and their objectives (P, keep).
+def scan(batch: Batch, points: int, keep: int, first: int = 0) -> Array:
+    """The best starts (P, keep, p) of a scan over the shapes' box by points first + 1 and on.
 
     Half of the kept starts are the best points, half the best of equal slices of the scan, so that
     they do not all lie in one valley.
     """
     low, high = (b[batch.count :] for b in batch.bounds)
-    shapes = low + (high - low) * quasi_random(points, len(low)) if len(low) else np.zeros((1, 0))
+    if len(low) == 0:
+        points = keep = 1
+    shapes = low + (high - low) * quasi_random(points, len(low), first)
     weight = batch.w / batch.y**2 if batch.objective.log else batch.w
     found, objective = [], []
     step = max(1, _CHUNK // (batch.y.size * (batch.count + 1)))
@@ -106,4 +108,4 @@ def scan(batch: Batch, points: int, keep: int) -> tuple[Array, Array]:
             spread.append(part[np.argmin(score[:, part], axis=1)])
     chosen = np.concatenate([best, np.stack(spread, axis=1)], axis=1)
     rows = np.arange(len(score))[:, None]
-    return np.nan_to_num(q[rows, chosen]), score[rows, chosen]
+    return np.asarray(np.nan_to_num(q[rows, chosen]))

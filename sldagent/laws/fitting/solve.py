@@ -26,12 +26,16 @@ class Effort:
         points: Points of the scan, per shape parameter squared and at most 16 times.
         starts: Starts that are minimised.
         polished: The best of them that Newton's method takes to machine precision.
+        iterations: Steps of each start at most; the polish has four times as many, for valleys
+            as flat as those of laws with ten parameters.
+        rounds: Searches at most, each larger than the last, while starts disagree.
     """
 
     points: int = 64
     starts: int = 16
     polished: int = 2
     iterations: int = 150
+    rounds: int = 3
 
 
 def fit(
@@ -75,20 +79,19 @@ def fit(
     u = units.apply(table)
     batch, scale = _batch(law, objective, u, targets, row_weights, members)
     if start is None:
-        dimensions = len(law.shapes)
-        q, _ = scan(batch, effort.points * min(16, max(1, dimensions**2)), effort.starts)
+        best, loss, share = _search(batch, effort)
     else:
         order = [start.groups.index(name) for name in names]
         known = start.values[order].reshape(len(scale), -1).copy()
         known[:, : batch.count] /= scale[:, None]
-        q = batch.coordinates(known)[:, None, :]
-    best, loss, share = _search(batch, q, effort)
+        best, loss, ends = _descend(batch, batch.coordinates(known)[:, None, :], effort)
+        share = _agreement(batch, loss, ends)
     values = batch.values(best)
     values[:, : batch.count] *= scale[:, None]
     size = np.ones_like(loss) if objective.log else scale**2
     shape = (len(names), targets.shape[1])
     outcomes = [
-        _judge(batch.take(np.array([i])), best[i], values[i], loss[i] * size[i], share[i])
+        _judge(batch.take(np.array([i])), best[i], values[i], loss[i], size[i], share[i])
         for i in range(len(best))
     ]
     grid = tuple(tuple(outcomes[g * shape[1] : (g + 1) * shape[1]]) for g in range(shape[0]))
@@ -142,31 +145,64 @@ def _batch(
     return Batch(law, objective, features, ys / scale[:, None], ws, delta), scale
 
 
-def _search(batch: Batch, starts: Array, effort: Effort) -> tuple[Array, Array, Array]:
-    """Best coordinates (P, p), their objectives (P,) and the share of starts (P,) that agree."""
+def _search(batch: Batch, effort: Effort) -> tuple[Array, Array, Array]:
+    """Best coordinates (P, p), their objectives (P,) and the share of starts (P,) that agree.
+
+    Problems whose starts disagree are searched again, with four times the points and twice the
+    starts, until `effort.rounds` is used up.
+    """
+    points = effort.points * min(16, max(1, len(batch.law.shapes) ** 2))
+    starts, used = effort.starts, points
+    best, loss, ends = _descend(batch, scan(batch, points, starts), effort)
+    share = _agreement(batch, loss, ends)
+    open_ = np.arange(len(best))
+    for _ in range(effort.rounds - 1):
+        doubtful = (share[open_] < AGREEMENT) & (loss[open_] > _rounding(batch)[open_])
+        open_, ends = open_[doubtful], ends[doubtful]
+        if not len(open_):
+            break
+        points, starts = 4 * points, 2 * starts
+        part = batch.take(open_)
+        again, new, more = _descend(part, scan(part, points, starts, used), effort)
+        used += points
+        better = new < loss[open_]
+        best[open_[better]], loss[open_[better]] = again[better], new[better]
+        ends = np.concatenate([ends, more], axis=1)
+        share[open_] = _agreement(part, loss[open_], ends)
+    return best, loss, share
+
+
+def _descend(batch: Batch, starts: Array, effort: Effort) -> tuple[Array, Array, Array]:
+    """Best coordinates (P, p) from starts (P, S, p), their objectives, every start's end (P, S)."""
     problems, count, size = starts.shape
     each = np.repeat(np.arange(problems), count)
-    q, loss = minimise(
+    q, ends = minimise(
         batch.take(each), starts.reshape(-1, size), gauss_newton, effort.iterations, 1e-10
     )
-    q, loss = q.reshape(starts.shape), loss.reshape(problems, count)
-    order = np.argsort(loss, axis=1, kind="stable")[:, : min(effort.polished, count)]
+    q, ends = q.reshape(starts.shape), ends.reshape(problems, count)
+    order = np.argsort(ends, axis=1, kind="stable")[:, : min(effort.polished, count)]
     rows = np.arange(problems)[:, None]
     top = q[rows, order].reshape(-1, size)
     polished, exact = minimise(
-        batch.take(np.repeat(rows[:, 0], order.shape[1])), top, newton, effort.iterations, 1e-15
+        batch.take(np.repeat(rows[:, 0], order.shape[1])), top, newton, 4 * effort.iterations, 1e-15
     )
     exact = exact.reshape(order.shape)
     winner = np.argmin(exact, axis=1)
     best = polished.reshape(*order.shape, size)[rows[:, 0], winner]
-    least = exact[rows[:, 0], winner]
-    # Rounding decides among objectives this small: they all reach the optimum.
-    rounding = 1e-16 * np.sum(batch.w, axis=1)
-    share = np.mean(loss <= 1.01 * least[:, None] + rounding[:, None], axis=1)
-    return best, least, share
+    return best, exact[rows[:, 0], winner], ends
 
 
-def _judge(one: Batch, q: Array, values: Array, objective: float, share: float) -> Outcome:
+def _agreement(batch: Batch, loss: Array, ends: Array) -> Array:
+    """Share of the starts (P,) whose end is within 1 % of the best objective."""
+    return np.asarray(np.mean(ends <= (1.01 * loss + _rounding(batch))[:, None], axis=1))
+
+
+def _rounding(batch: Batch) -> Array:
+    """Objectives (P,) so small, eight digits of every row, that nothing better need be sought."""
+    return np.asarray(1e-16 * np.sum(batch.w, axis=1))
+
+
+def _judge(one: Batch, q: Array, values: Array, loss: float, size: float, share: float) -> Outcome:
     """Status of one problem's fit, with a message that names the parameter to doubt."""
     names = one.law.names
     rows = int(np.count_nonzero(one.w))
@@ -195,7 +231,7 @@ def _judge(one: Batch, q: Array, values: Array, objective: float, share: float) 
         status = FitStatus.ILL_CONDITIONED
         which = [names[i] for i in loose] or [names[i] for i in pair]
         message = f"the rows do not determine {' and '.join(which)}"
-    elif share < AGREEMENT:
+    elif share < AGREEMENT and loss > _rounding(one)[0]:
         status = FitStatus.START_DEPENDENT
         message = f"{share:.0%} of the starts end within 1 % of the best"
     elif len(stuck):
@@ -206,6 +242,6 @@ def _judge(one: Batch, q: Array, values: Array, objective: float, share: float) 
     else:
         status, message = FitStatus.CONVERGED, ""
     return Outcome(
-        tuple(float(v) for v in values), float(objective), rows, status, message, condition,
+        tuple(float(v) for v in values), float(loss * size), rows, status, message, condition,
         float(share),
     )  # fmt: skip
