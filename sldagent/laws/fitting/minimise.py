@@ -57,14 +57,16 @@ def minimise(
 ) -> tuple[Array, Array]:
     """Coordinates (P, p) and objectives (P,) of local minima from starts (P, p), one per problem.
 
-    A problem stops when the predicted decrease is below `tolerance` of its objective, when the
-    objective is down to rounding, or when no step however short descends.
+    A problem stops when the predicted decrease is below `tolerance` of its objective, when three
+    steps in a row have brought less than a hundred times that, when the objective is down to
+    rounding, or when no step however short descends.
     """
     low, high = batch.bounds
     q = np.clip(start, low, high)
     loss = np.full(len(q), np.inf)
     rounding = 1e-32 * np.sum(batch.w, axis=1)
     damping = np.full(len(q), 1e-3)
+    slow = np.zeros(len(q), dtype=int)
     active = np.arange(len(q))
     part = batch
     now, gradient, matrix = curvature(part, q)
@@ -77,6 +79,9 @@ def minimise(
         done = (gain <= tolerance * loss[active]) | (loss[active] <= rounding[active])
         new, new_gradient, new_matrix = curvature(part, trial)
         better = new < loss[active]
+        little = loss[active] - new <= 100 * tolerance * loss[active]
+        slow[active] = np.where(better, np.where(little, slow[active] + 1, 0), slow[active])
+        done |= slow[active] >= 3
         ratio = (loss[active] - new) / np.maximum(gain, 1e-300)
         # A last full step is taken even by those that are done: it is free.
         q[active[better]] = trial[better]

@@ -77,9 +77,9 @@ def fit(
     names = tuple(dict.fromkeys(row_groups))
     members = [np.flatnonzero(np.array(row_groups) == name) for name in names]
     u = units.apply(table)
-    batch, scale = _batch(law, objective, u, targets, row_weights, members)
+    batch, scale = make_batch(law, objective, u, targets, row_weights, members)
     if start is None:
-        best, loss, share = _search(batch, effort)
+        best, loss, share = search(batch, effort)
     else:
         order = [start.groups.index(name) for name in names]
         known = start.values[order].reshape(len(scale), -1).copy()
@@ -122,7 +122,7 @@ def _check(x: Array, y: Array, groups: Sequence[str], weights: Array, objective:
         raise DataError(f"objective {objective.name} needs positive targets")
 
 
-def _batch(
+def make_batch(
     law: Law, objective: Objective, u: Array, y: Array, w: Array, members: Sequence[NDArrayInt]
 ) -> tuple[Batch, Array]:
     """Problems padded to the longest group, group by group, and the targets' scales."""
@@ -145,7 +145,7 @@ def _batch(
     return Batch(law, objective, features, ys / scale[:, None], ws, delta), scale
 
 
-def _search(batch: Batch, effort: Effort) -> tuple[Array, Array, Array]:
+def search(batch: Batch, effort: Effort) -> tuple[Array, Array, Array]:
     """Best coordinates (P, p), their objectives (P,) and the share of starts (P,) that agree.
 
     Problems whose starts disagree are searched again, with four times the points and twice the
