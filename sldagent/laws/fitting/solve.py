@@ -1,7 +1,7 @@
 """The fit of one law to a table: scan, minimise, polish, judge."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from sldagent.laws.fitting.result import Fit, FitStatus, Outcome, evaluate
 from sldagent.laws.fitting.units import Units, roles_for, units_of
 
 ILL_CONDITION = 1e6  # parameters are then known ten thousand times worse than predictions
+THINNED = 512  # rows of a long table on which starts are first minimised
 AGREEMENT = 0.25  # share of starts that must end within 1 % of the best
 
 
@@ -176,20 +177,38 @@ def _descend(batch: Batch, starts: Array, effort: Effort) -> tuple[Array, Array,
     """Best coordinates (P, p) from starts (P, S, p), their objectives, every start's end (P, S)."""
     problems, count, size = starts.shape
     each = np.repeat(np.arange(problems), count)
+    part = _thinned(batch)
     q, ends = minimise(
-        batch.take(each), starts.reshape(-1, size), gauss_newton, effort.iterations, 1e-10
+        part.take(each), starts.reshape(-1, size), gauss_newton, effort.iterations, 1e-10
     )
     q, ends = q.reshape(starts.shape), ends.reshape(problems, count)
     order = np.argsort(ends, axis=1, kind="stable")[:, : min(effort.polished, count)]
     rows = np.arange(problems)[:, None]
     top = q[rows, order].reshape(-1, size)
-    polished, exact = minimise(
-        batch.take(np.repeat(rows[:, 0], order.shape[1])), top, newton, 4 * effort.iterations, 1e-15
-    )
+    whole = batch.take(np.repeat(rows[:, 0], order.shape[1]))
+    if part is not batch:
+        top, _ = minimise(whole, top, gauss_newton, effort.iterations, 1e-10)
+    polished, exact = minimise(whole, top, newton, 4 * effort.iterations, 1e-15)
     exact = exact.reshape(order.shape)
     winner = np.argmin(exact, axis=1)
     best = polished.reshape(*order.shape, size)[rows[:, 0], winner]
+    if part is not batch:
+        ends = ends * (exact.min(axis=1) / np.maximum(ends.min(axis=1), 1e-300))[:, None]
     return best, exact[rows[:, 0], winner], ends
+
+
+def _thinned(batch: Batch) -> Batch:
+    """The batch itself, or of a long one 512 random rows, which tell good starts from bad ones.
+
+    Groups of unequal length are left alone: a short one could lose its rows.
+    """
+    rows = batch.y.shape[1]
+    if rows <= 2 * THINNED or not batch.w.all():
+        return batch
+    keep = np.sort(np.random.default_rng(0).permutation(rows)[:THINNED])
+    return replace(
+        batch, x=tuple(a[:, keep] for a in batch.x), y=batch.y[:, keep], w=batch.w[:, keep]
+    )
 
 
 def _agreement(batch: Batch, loss: Array, ends: Array) -> Array:
