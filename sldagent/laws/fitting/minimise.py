@@ -52,6 +52,30 @@ def _step(gradient: Array, matrix: Array, free: NDArrayBool, damping: Array) -> 
     return move, np.sum(turned**2 / curve, axis=1) / 2
 
 
+def _bounded_step(
+    here: Array, gradient: Array, matrix: Array, damping: Array, low: Array, high: Array
+) -> tuple[Array, Array]:
+    """Next coordinates in the box and the predicted decrease.
+
+    Coordinates that a step takes across their bound are put on it and the others are solved again.
+    Merely clipping them would zig-zag along the bound wherever coordinates are correlated.
+    """
+    free = ~(((here <= low) & (gradient > 0)) | ((here >= high) & (gradient < 0)))
+    fixed = np.zeros_like(here)
+    move, gain = _step(gradient, matrix, free, damping)
+    for _ in range(3):
+        out = free & ((here + move < low) | (here + move > high))
+        if not out.any():
+            break
+        fixed = np.where(out, np.clip(here + move, low, high) - here, fixed)
+        free &= ~out
+        shifted = gradient + np.einsum("pij,pj->pi", matrix, fixed)
+        rest, gain = _step(shifted, matrix, free, damping)
+        move = np.where(free, rest, fixed)
+        gain = gain - np.sum(fixed * (gradient + shifted), axis=1) / 2
+    return np.clip(here + move, low, high), gain
+
+
 def minimise(
     batch: Batch, start: Array, curvature: Curvature, iterations: int, tolerance: float
 ) -> tuple[Array, Array]:
@@ -73,16 +97,14 @@ def minimise(
     loss[:] = now
     for _ in range(iterations):
         here = q[active]
-        free = ~(((here <= low) & (gradient > 0)) | ((here >= high) & (gradient < 0)))
-        move, gain = _step(gradient, matrix, free, damping[active])
-        trial = np.clip(here + move, low, high)
-        done = (gain <= tolerance * loss[active]) | (loss[active] <= rounding[active])
+        trial, gain = _bounded_step(here, gradient, matrix, damping[active], low, high)
+        done = (np.abs(gain) <= tolerance * loss[active]) | (loss[active] <= rounding[active])
         new, new_gradient, new_matrix = curvature(part, trial)
         better = new < loss[active]
         little = loss[active] - new <= 100 * tolerance * loss[active]
         slow[active] = np.where(better, np.where(little, slow[active] + 1, 0), slow[active])
         done |= slow[active] >= 3
-        ratio = (loss[active] - new) / np.maximum(gain, 1e-300)
+        ratio = (loss[active] - new) / np.maximum(gain, 1e-30 * (1 + loss[active]))
         # A last full step is taken even by those that are done: it is free.
         q[active[better]] = trial[better]
         loss[active[better]] = new[better]
