@@ -21,10 +21,10 @@ AGREEMENT = 0.25  # share of starts that must end within 1 % of the best
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How hard to look; the default finds the optimum of every family on the benchmark's tables.
+    """How hard to look; the default is enough but for `farseer`, which wants 1,000 iterations.
 
     Attributes:
-        points: Points of the scan, per shape parameter squared and at most 16 times.
+        points: Points of the scan, times the square of the number of shapes, at most 16 times.
         starts: Starts that are minimised.
         polished: The best of them that Newton's method takes to machine precision.
         iterations: Steps of each start at most; the polish has four times as many, for valleys
