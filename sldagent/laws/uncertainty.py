@@ -1,0 +1,296 @@
+"""How sure: bootstrap intervals of parameters, predictions, decisions; the spread of laws."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+import numpy as np
+
+from sldagent.errors import DataError
+from sldagent.laws.expressions import Array, Law
+from sldagent.laws.fitting import Fit, Objective, Units, fit
+from sldagent.laws.fitting.batch import Batch, NDArrayInt
+from sldagent.laws.fitting.minimise import gauss_newton, minimise
+from sldagent.laws.fitting.result import evaluate
+from sldagent.laws.fitting.solve import make_batch
+
+_CHUNK = 4_000_000  # numbers in one Jacobian: 32 MB
+
+
+class Resampling(StrEnum):
+    """What a draw redraws."""
+
+    RUNS = "runs"  # clusters (or rows) with replacement, within each group
+    WILD = "wild"  # signs of the residuals; keeps the design, for few rows on a grid
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """Refits of one law to redrawn rows.
+
+    Attributes:
+        fit: The fit to the rows as they are.
+        draws: Parameters (draws, groups, targets, p), in the fit's units.
+        noise: Residuals that belong to each group and target, `noise[g][t]`, scaled up for the
+            parameters spent; relative ones for a logarithmic objective.
+    """
+
+    fit: Fit
+    draws: Array
+    noise: tuple[tuple[Array, ...], ...]
+
+    def fits(self) -> Iterator[Fit]:
+        """Every draw as a fit, for decisions that depend on the whole law."""
+        for draw in self.draws:
+            outcomes = tuple(
+                tuple(
+                    replace(o, values=tuple(v.tolist())) for o, v in zip(row, values, strict=True)
+                )
+                for row, values in zip(self.fit.outcomes, draw, strict=True)
+            )
+            yield replace(self.fit, outcomes=outcomes)
+
+    def params(
+        self, group: str | None = None, target: int = 0, level: float = 0.95
+    ) -> dict[str, tuple[float, float]]:
+        """Percentile intervals of the parameters, in the units of `Fit.params`."""
+        drawn = [f.params(group, target) for f in self.fits()]
+        names = self.fit.law.names
+        low, high = _ends(np.array([[d[n] for n in names] for d in drawn]), level)
+        return {n: (float(a), float(b)) for n, a, b in zip(names, low, high, strict=True)}
+
+    def decision(
+        self, decide: Callable[[Fit], float], level: float = 0.95
+    ) -> tuple[float, float, float]:
+        """A number that follows from the law, with its percentile interval: value, low, high."""
+        low, high = _ends(np.array([decide(f) for f in self.fits()]), level)
+        return decide(self.fit), float(low), float(high)
+
+    def predict(self, x: Array, groups: Sequence[str] | None = None) -> Array:
+        """Predictions (draws, N, T) of the law itself, without the noise of a new measurement."""
+        u = self.fit.units.apply(np.asarray(x, float))
+        index = self._index(groups, len(u))
+        return np.stack(
+            [evaluate(self.fit.law, u, draw[index].transpose(1, 2, 0)) for draw in self.draws]
+        )
+
+    def measurements(
+        self, x: Array, groups: Sequence[str] | None, rng: np.random.Generator
+    ) -> Array:
+        """What new runs at data points (N, F) may measure (draws, N, T): prediction plus noise."""
+        values = self.predict(x, groups)
+        index = self._index(groups, len(values[0]))
+        for g in np.unique(index):
+            rows = np.flatnonzero(index == g)
+            for t, residuals in enumerate(self.noise[g]):
+                drawn = rng.choice(residuals, size=(len(values), len(rows)))
+                here = values[:, rows, t]
+                log = self.fit.objective.log
+                values[:, rows, t] = here * np.exp(drawn) if log else here + drawn
+        return values
+
+    def _index(self, groups: Sequence[str] | None, count: int) -> NDArrayInt:
+        if groups is None:
+            if len(self.fit.groups) > 1:
+                raise DataError("the fit has several groups: name one for each row")
+            return np.zeros(count, dtype=np.intp)
+        try:
+            return np.array([self.fit.groups.index(g) for g in groups], dtype=np.intp)
+        except ValueError as error:
+            raise DataError(f"a group was not fitted: {error}") from None
+
+
+def bootstrap(
+    found: Fit,
+    x: Array,
+    y: Array,
+    groups: Sequence[str] | None = None,
+    *,
+    draws: int = 500,
+    resampling: Resampling = Resampling.RUNS,
+    clusters: Sequence[str] | None = None,
+    seed: int = 0,
+) -> Bootstrap:
+    """Refits `found`'s law to redrawn rows, every draw started from `found`'s parameters.
+
+    Args:
+        found: A fit to these rows.
+        x: Features (N, F).
+        y: Targets (N,) or (N, T).
+        groups: Group of each row.
+        draws: Number of refits; 1,000 and more for 95 % intervals that do not move.
+        resampling: What is redrawn.
+        clusters: The run of each row, where checkpoints of one run are correlated; rows of one run
+            are then redrawn (or flipped) together.
+        seed: Seed of the draws.
+    """
+    table, targets = np.asarray(x, float), np.asarray(y, float)
+    targets = targets[:, None] if targets.ndim == 1 else targets
+    names = np.array(["all"] * len(table) if groups is None else list(groups))
+    members = [np.flatnonzero(names == g) for g in found.groups]
+    runs = (
+        np.arange(len(table)) if clusters is None else np.unique(clusters, return_inverse=True)[1]
+    )
+    u = found.units.apply(table)
+    index = np.array([found.groups.index(g) for g in names])
+    fitted = evaluate(found.law, u, found.values[index].transpose(1, 2, 0))
+    log = found.objective.log
+    residual = np.log(targets / np.maximum(fitted, 1e-300)) if log else targets - fitted
+    size = len(found.law.parameters)
+    noise = tuple(
+        tuple(
+            residual[rows, t] * np.sqrt(len(rows) / max(1, len(rows) - size))
+            for t in range(targets.shape[1])
+        )
+        for rows in members
+    )
+    rng = np.random.default_rng(seed)
+    drawn = []
+    per = max(1, _CHUNK // (len(table) * targets.shape[1] * size))
+    for first in range(0, draws, per):
+        count = min(per, draws - first)
+        batches = []
+        for _ in range(count):
+            weight, moved = np.ones(len(table)), targets
+            if resampling is Resampling.RUNS:
+                weight = _multiplicities(members, runs, rng)
+            else:
+                flip = rng.choice([-1.0, 1.0], size=runs.max() + 1)[runs][:, None]
+                scale = np.ones((len(table), targets.shape[1]))
+                for rows in members:
+                    scale[rows] = np.sqrt(len(rows) / max(1, len(rows) - size))
+                shift = flip * residual * scale
+                moved = fitted * np.exp(shift) if log else fitted + shift
+            batches.append(make_batch(found.law, found.objective, u, moved, weight, members))
+        drawn.append(_refit(found, [b for b, _ in batches], np.stack([s for _, s in batches])))
+    return Bootstrap(found, np.concatenate(drawn), noise)
+
+
+def _multiplicities(
+    members: Sequence[NDArrayInt], runs: NDArrayInt, rng: np.random.Generator
+) -> Array:
+    """How often each row is drawn (N,), runs with replacement within their group."""
+    weight = np.zeros(len(runs))
+    for rows in members:
+        unique, inverse = np.unique(runs[rows], return_inverse=True)
+        counts = np.bincount(rng.integers(len(unique), size=len(unique)), minlength=len(unique))
+        weight[rows] = counts[inverse]
+    return weight
+
+
+def _refit(found: Fit, batches: Sequence[Batch], scales: Array) -> Array:
+    """Parameters (draws, groups, targets, p) of batches that differ in rows' weights or targets."""
+    first = batches[0]
+    whole = replace(
+        first,
+        x=tuple(np.concatenate([b.x[k] for b in batches]) for k in range(len(first.x))),
+        y=np.concatenate([b.y for b in batches]),
+        w=np.concatenate([b.w for b in batches]),
+        delta=np.concatenate([b.delta for b in batches]),
+    )
+    values = found.values.reshape(-1, found.values.shape[2])
+    start = np.tile(values, (len(batches), 1, 1))
+    start[:, :, : first.count] /= scales[:, :, None]
+    q, _ = minimise(
+        whole, whole.coordinates(start.reshape(-1, values.shape[1])), gauss_newton, 60, 1e-8
+    )
+    refitted = whole.values(q).reshape(start.shape)
+    refitted[:, :, : first.count] *= scales[:, :, None]
+    return np.asarray(refitted.reshape(len(batches), *found.values.shape))
+
+
+def _ends(values: Array, level: float) -> tuple[Array, Array]:
+    low, high = np.nanquantile(values, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    return low, high
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """Predictions (N, T) with what they may miss.
+
+    Attributes:
+        value: Prediction of the first law.
+        low: Lower end for a new measurement: parameters, laws and noise together.
+        high: Upper end.
+        parameter: Half-width from the first law's parameters alone.
+        model: Half the spread of the laws' own predictions.
+    """
+
+    value: Array
+    low: Array
+    high: Array
+    parameter: Array
+    model: Array
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """Laws that extrapolate about equally well, and how far off they were on held-out rows.
+
+    Attributes:
+        members: One bootstrap a law, the best law first.
+        stretch: Factor on the half-widths, see `calibrated`.
+        level: Coverage for which `stretch` was found.
+    """
+
+    members: tuple[Bootstrap, ...]
+    stretch: float = 1.0
+    level: float = 0.8
+
+    def interval(self, x: Array, groups: Sequence[str] | None = None, *, seed: int = 0) -> Interval:
+        """Intervals of `level` for new measurements at data points (N, F)."""
+        rng = np.random.default_rng(seed)
+        table = np.atleast_2d(np.asarray(x, float))
+        pooled = np.concatenate([m.measurements(table, groups, rng) for m in self.members])
+        centres = np.stack([m.fit.predict(table, groups) for m in self.members])
+        value = centres[0]
+        low, high = _ends(pooled, self.level)
+        inner_low, inner_high = _ends(self.members[0].predict(table, groups), self.level)
+        return Interval(
+            value,
+            value - self.stretch * np.maximum(value - low, 0.0),
+            value + self.stretch * np.maximum(high - value, 0.0),
+            (inner_high - inner_low) / 2,
+            np.ptp(centres, axis=0) / 2,
+        )
+
+
+def calibrated(
+    laws: Sequence[tuple[Law, Objective]],
+    x: Array,
+    y: Array,
+    groups: Sequence[str] | None,
+    cuts: Sequence[tuple[NDArrayInt, NDArrayInt]],
+    units: Units,
+    *,
+    level: float = 0.8,
+    draws: int = 100,
+    seed: int = 0,
+) -> Ensemble:
+    """An ensemble whose intervals would have covered `level` of the rows that the cuts held out.
+
+    Noise and parameters alone make intervals that extrapolations leave too often, because no law is
+    exactly true. On every cut the ensemble is made from the fit rows, and the factor is found that
+    its half-widths need to cover `level` of the held-out rows; the mean factor over cuts, at least
+    1, stretches the intervals (split conformal prediction, Vovk et al. 2005, along the scale axis).
+    """
+    table, targets = np.asarray(x, float), np.asarray(y, float)
+    targets = targets[:, None] if targets.ndim == 1 else targets
+    names = ["all"] * len(table) if groups is None else list(groups)
+
+    def members(rows: NDArrayInt) -> Ensemble:
+        own = [names[i] for i in rows]
+        made = []
+        for law, objective in laws:
+            found = fit(law, table[rows], targets[rows], own, objective=objective, units=units)
+            made.append(bootstrap(found, table[rows], targets[rows], own, draws=draws, seed=seed))
+        return Ensemble(tuple(made), level=level)
+
+    factors = []
+    for inside, outside in cuts:
+        guess = members(inside).interval(table[outside], [names[i] for i in outside], seed=seed)
+        miss = targets[outside] - guess.value
+        half = np.where(miss >= 0, guess.high - guess.value, guess.value - guess.low)
+        factors.append(float(np.quantile(np.abs(miss) / np.maximum(half, 1e-300), level)))
+    stretch = max(1.0, float(np.mean(factors))) if factors else 1.0
+    return replace(members(np.arange(len(table))), stretch=stretch)

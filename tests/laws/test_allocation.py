@@ -1,0 +1,105 @@
+"""Known compute-optimal splits, and agreement of closed form and search."""
+
+import numpy as np
+import pytest
+
+from sldagent.errors import DataError
+from sldagent.laws.allocation import (
+    allocate,
+    allocation_intervals,
+    chinchilla_optimum,
+    search_optimum,
+)
+from sldagent.laws.families import find
+from sldagent.laws.families.published import EPOCH, HOFFMANN, MUENNIGHOFF
+from sldagent.laws.fitting import fit
+from sldagent.laws.uncertainty import bootstrap
+from sldagent.task import Role
+from tests.laws.synthetic import features
+
+C = 5.88e23  # 6 * 70e9 * 1.4e12, Chinchilla's own budget
+DATABLATIONS = {k: v for k, v in MUENNIGHOFF.values.items() if k not in ("n", "m", "R_D", "R_N")}
+
+
+@pytest.mark.parametrize(
+    ("values", "size", "data", "rounding"),
+    [
+        (EPOCH.values, 7.30e10, 1.342e12, 1e-3),
+        (HOFFMANN.values, 4.07e10, 2.405e12, 2e-3),
+        (DATABLATIONS, 7.07e10, C / 6 / 7.07e10, 1e-3),
+    ],
+    ids=["epoch", "hoffmann", "datablations"],
+)
+def test_known_answers(values: dict[str, float], size: float, data: float, rounding: float) -> None:
+    best = chinchilla_optimum(values, C)
+    assert best.size == pytest.approx(size, rel=rounding)
+    assert best.data == pytest.approx(data, rel=rounding)
+    assert 6 * best.size * best.data == pytest.approx(C, rel=1e-12)
+
+
+def test_epoch_s_loss_and_rounding_s_price() -> None:
+    assert chinchilla_optimum(EPOCH.values, C).loss == pytest.approx(1.97386, abs=2e-5)
+    printed = {"E": 1.69, "A": 406.4, "B": 410.7, "alpha": 0.34, "beta": 0.28}
+    ratio = [
+        b.data / b.size for b in (chinchilla_optimum(v, C) for v in (printed, HOFFMANN.values))
+    ]
+    assert ratio == pytest.approx([93, 59], abs=0.6)
+
+
+def test_equal_exponents_scale_both_with_the_root_of_the_budget() -> None:
+    one, two = (chinchilla_optimum(DATABLATIONS, c) for c in (C, 100 * C))
+    assert two.size / one.size == pytest.approx(10)
+
+
+@pytest.mark.parametrize("values", [EPOCH.values, HOFFMANN.values], ids=["epoch", "hoffmann"])
+def test_search_agrees_with_the_closed_form(values: dict[str, float]) -> None:
+    law = find("chinchilla", (Role.SIZE, Role.DATA))
+    vector = [values[n] for n in law.names]
+    found = search_optimum(lambda n, d: law.evaluate(np.column_stack([n, d]), vector), C)
+    exact = chinchilla_optimum(values, C)
+    # A minimum is flat: its place is known to the root of machine precision.
+    assert found.size == pytest.approx(exact.size, rel=1e-6)
+    assert found.loss == pytest.approx(exact.loss, rel=1e-14)
+
+
+def test_a_law_without_optimum_says_so() -> None:
+    best = search_optimum(lambda n, d: n**-0.1 + 0 * d, C)
+    assert "no optimum" in best.warning
+
+
+def _fitted(family: str, noise: float = 0.003):  # type: ignore[no-untyped-def]
+    roles = (Role.DATA, Role.UNIQUE_DATA, Role.SIZE)
+    x = features(roles, 80)
+    x[:, 1] = np.minimum(x[:, 1], x[:, 0])
+    law = find("chinchilla", roles)
+    y = law.evaluate(x, [EPOCH.values[n] for n in law.names])
+    y = y * np.exp(noise * np.random.default_rng(0).standard_normal(len(y)))
+    return fit(find(family, roles), x, y), x, y
+
+
+def test_other_laws_are_searched_and_unique_data_defaults_to_data() -> None:
+    c = 1e21
+    exact = chinchilla_optimum(EPOCH.values, c)
+    searched = allocate(_fitted("effective_data", noise=0.0)[0], c)
+    # The rows repeat without loss, which R_D <= 300 only comes near to.
+    assert searched.size == pytest.approx(exact.size, rel=3e-2)
+    repeated = allocate(_fitted("effective_data")[0], c, others={"U": 1e9})
+    assert repeated.loss >= searched.loss - 1e-3
+
+
+def test_intervals_hold_the_truth_and_the_hull_is_watched() -> None:
+    found, x, y = _fitted("chinchilla")
+    drawn = bootstrap(found, x, y, draws=200)
+    exact = chinchilla_optimum(EPOCH.values, 1e21)
+    box = allocation_intervals(drawn, 1e21, level=0.99)
+    assert box["size"][0] < exact.size < box["size"][1]
+    assert box["data"][0] < exact.data < box["data"][1]
+    assert box["ratio"][0] < exact.data / exact.size < box["ratio"][1]
+    assert allocate(found, 1e20, x=x).warning == ""
+    assert "N* = " in allocate(found, 1e26, x=x).warning
+
+
+def test_laws_without_the_slots_are_refused() -> None:
+    found, _, _ = _fitted("hill")
+    with pytest.raises(DataError, match="exactly one"):
+        allocate(found, C)

@@ -1,0 +1,106 @@
+"""Choosing by extrapolation, and that names, column order and units decide nothing."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from sldagent.errors import DataError
+from sldagent.laws.choosing import PRICE, Choice, choose
+from sldagent.laws.expressions import Array
+from sldagent.laws.families import applicable, find
+from sldagent.laws.fitting import HUBER_LOG, LOG_SQUARED, SQUARED
+from sldagent.task import Role
+from tests.laws.cutting import top
+from tests.laws.sldbench import load, present
+from tests.laws.synthetic import features
+
+ROLES = (Role.SIZE, Role.DATA)
+Cuts = list[tuple[np.ndarray, np.ndarray]]
+
+
+def by_budget(x: Array) -> Cuts:
+    """Top 30 % and 45 % of compute held out."""
+    order = np.argsort(x[:, 0] * x[:, 1])
+    sizes = [int(len(x) * share) for share in (0.7, 0.55)]
+    return [(order[:k], order[k:]) for k in sizes]
+
+
+def chinchilla_rows(noise: float = 0.002) -> tuple[Array, Array]:
+    x = features(ROLES)
+    law = find("chinchilla", ROLES)
+    values = {"E": 1.8, "A": 480.0, "B": 2000.0, "alpha": 0.35, "beta": 0.366}
+    y = law.evaluate(x, [values[n] for n in law.names])
+    return x, y * np.exp(noise * np.random.default_rng(0).standard_normal(len(y)))
+
+
+def test_the_true_family_wins_and_is_fitted_to_all_rows() -> None:
+    x, y = chinchilla_rows()
+    rivals = [law for law in applicable(ROLES) if not law.name.startswith(("farseer", "broken"))]
+    choice = choose(rivals, x, y, None, by_budget(x))
+    assert choice.fit.law.name == "chinchilla(N,D)"
+    assert choice.trials[0].law is choice.fit.law
+    assert choice.fit.outcomes[0][0].rows == len(y)
+    assert min(choice.trials[0].r2) > 0.98
+    line = next(line for line in choice.table(5).splitlines() if "chinchilla" in line)
+    assert f"{choice.trials[0].score:.4f}" in line
+
+
+def test_equal_scores_go_to_fewer_parameters() -> None:
+    """Without noise every law that contains a power law of N is perfect; the smallest must win."""
+    x = features(ROLES)
+    y = 3e2 * x[:, 0] ** -0.2
+    choice = choose(applicable(ROLES, limit=5), x, y, None, by_budget(x))
+    assert choice.fit.law.name == "power(N)"
+    assert choice.trials[0].score == pytest.approx(1 - PRICE * 2)
+
+
+def test_an_objective_that_resists_outliers_is_preferred_where_there_are_some() -> None:
+    x, y = chinchilla_rows()
+    cuts = by_budget(x)
+    y[cuts[1][0][::9]] *= 1.5
+    laws = [find("chinchilla", ROLES)]
+    choice = choose(laws, x, y, None, cuts, objectives=(SQUARED, HUBER_LOG))
+    assert choice.fit.objective is HUBER_LOG
+    assert len(choice.trials) == 2
+
+
+def test_bad_requests_are_refused() -> None:
+    x, y = chinchilla_rows()
+    with pytest.raises(DataError, match="at least one law"):
+        choose([], x, y, None, by_budget(x))
+    with pytest.raises(DataError, match="one cut"):
+        choose(applicable(ROLES), x, y, None, [])
+    with pytest.raises(DataError, match="positive targets"):
+        choose(applicable(ROLES), x, -y, None, by_budget(x), objectives=(LOG_SQUARED,))
+
+
+def _chosen(name: str, *, renamed: bool, factor: float, reverse: bool) -> Choice:
+    problem = load(name)
+    table = problem.table
+    problem = replace(problem, table=table.rows(table.group_codes < 8))
+    seen = np.arange(len(problem.table))
+    cuts = [top(problem, seen, share) for share in (0.25, 0.4)]
+    x = problem.table.x.copy()
+    for column, role in enumerate(problem.roles):
+        if role is Role.LOGGED:
+            x[:, column] += np.log10(factor)
+        elif role is not Role.FRACTION:
+            x[:, column] *= factor
+    roles, y = problem.roles, problem.table.y * factor
+    if reverse:
+        x, roles = x[:, ::-1], roles[::-1]
+    groups = [f"group {g[::-1]}" for g in problem.table.groups] if renamed else problem.table.groups
+    laws = applicable(roles, signed=problem.signed, limit=problem.limit)
+    return choose(laws, x, y, groups, cuts)
+
+
+@pytest.mark.parametrize("name", ["parallel", "sft"])
+def test_names_columns_and_units_do_not_decide(name: str) -> None:
+    if not present(name):
+        pytest.skip("the benchmark's tables are not here")
+    one = _chosen(name, renamed=False, factor=1.0, reverse=False)
+    two = _chosen(name, renamed=True, factor=1000.0, reverse=True)
+    assert two.fit.law.name == one.fit.law.name
+    assert two.fit.r2 == pytest.approx(one.fit.r2, abs=1e-6)
+    assert two.trials[0].r2 == pytest.approx(one.trials[0].r2, abs=1e-6)

@@ -1,0 +1,76 @@
+"""Families are written by role; published constants give the published numbers."""
+
+import numpy as np
+import pytest
+
+from sldagent.errors import DataError
+from sldagent.laws.expressions import Law, Slot, amplitude, compiled, shape
+from sldagent.laws.families import applicable, find
+from sldagent.laws.families.published import EPOCH, HOFFMANN, MUENNIGHOFF
+from sldagent.task import Role
+from tests.laws.synthetic import ROLE_SETS
+
+
+def test_datablations_oracle() -> None:
+    """The value that the README of huggingface/datablations computes."""
+    roles = (Role.UNIQUE_DATA, Role.SIZE, Role.DATA)
+    law = find(MUENNIGHOFF.law, roles)
+    values = [MUENNIGHOFF.values[name] for name in law.names]
+    got = law.evaluate(np.array([[25e9, 6.34e9, 242e9]]), values)
+    assert got[0] == pytest.approx(2.2256440889984477, rel=1e-14)
+
+
+@pytest.mark.parametrize("published", [HOFFMANN, EPOCH], ids=["hoffmann", "epoch"])
+def test_chinchilla_constants_name_the_law_s_parameters(published) -> None:  # type: ignore[no-untyped-def]
+    law = find(published.law, (Role.SIZE, Role.DATA))
+    assert set(published.values) == set(law.names)
+    loss = law.evaluate(np.array([[70e9, 1.4e12]]), [published.values[n] for n in law.names])
+    by_hand = (
+        published.values["E"]
+        + published.values["A"] / 70e9 ** published.values["alpha"]
+        + published.values["B"] / 1.4e12 ** published.values["beta"]
+    )
+    assert loss[0] == pytest.approx(by_hand, rel=1e-14)
+
+
+@pytest.mark.parametrize("roles", ROLE_SETS, ids=lambda r: "-".join(r))
+def test_names_are_unique_and_sources_given(roles: tuple[Role, ...]) -> None:
+    laws = applicable(roles)
+    names = [law.name for law in laws]
+    assert len(set(names)) == len(names)
+    assert all(law.source for law in laws)
+    assert all(find(name, roles) is law for name, law in zip(names, laws, strict=True))
+
+
+def test_column_order_changes_columns_only() -> None:
+    one = applicable((Role.SIZE, Role.DATA))
+    other = applicable((Role.DATA, Role.SIZE))
+    assert [law.name for law in one] == [law.name for law in other]
+    assert [law.formula for law in one] == [law.formula for law in other]
+    assert find("chinchilla", (Role.DATA, None, Role.SIZE)).columns == (2, 0)
+
+
+def test_limit_keeps_small_laws() -> None:
+    laws = applicable((Role.SIZE, Role.DATA), limit=4)
+    assert laws
+    assert max(len(law.parameters) for law in laws) <= 4
+
+
+def test_repeated_roles_are_numbered() -> None:
+    names = {law.name for law in applicable((Role.DATA, Role.DATA))}
+    assert "additive(D1,D2)" in names
+
+
+def test_unknown_law_lists_the_families() -> None:
+    with pytest.raises(DataError, match=r"no law 'chinchila'.*chinchilla"):
+        find("chinchila", (Role.SIZE, Role.DATA))
+
+
+def test_a_formula_must_be_linear_in_its_amplitudes() -> None:
+    slot = (Slot("x", Role.DATA, 0),)
+    bad = Law("bad(x)", "A*B*x", slot, (amplitude("A"), amplitude("B")), "none")
+    with pytest.raises(ValueError, match="not linear"):
+        compiled(bad)
+    offset = Law("bad(x)", "A*x + a", slot, (amplitude("A"), shape("a", 0.0, 1.0)), "none")
+    with pytest.raises(ValueError, match="not linear"):
+        compiled(offset)
