@@ -4,20 +4,20 @@ For every benchmark task the top 20 % of the training rows (along its scales, pe
 Laws are compared on three cuts of the rest, the best is fitted to all of the rest, and the hidden
 rows are then predicted with 80 % intervals. Prints Markdown tables.
 
-    python -m tests.benchmarks.extrapolation [--table] [--logs] [TASK ...]
+    PYTHONPATH=tests python tests/benchmarks/extrapolation.py [--table] [--logs] [TASK ...]
 """
 
 import argparse
 import time
 
 import numpy as np
+from laws.cutting import top
+from laws.sldbench import TASKS, load, present
 
 from sldagent.laws.choosing import Choice, choose
 from sldagent.laws.families import applicable
 from sldagent.laws.fitting import LOG_SQUARED, SQUARED, pooled_r2
 from sldagent.laws.uncertainty import calibrated
-from tests.laws.cutting import top
-from tests.laws.sldbench import TASKS, load, present
 
 SHARES = (0.2, 0.3, 0.4)
 

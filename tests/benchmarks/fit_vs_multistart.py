@@ -5,7 +5,8 @@ O(1) units and bounds, analytic gradients, starts spread over the same box; tole
 defaults. It ends early when a problem has taken `--seconds`.
 A miss is an objective more than 1 % above the better of both. Prints a Markdown table.
 
-    python -m tests.benchmarks.fit_vs_multistart [--groups 2] [--seconds 6] [TASK ...]
+    PYTHONPATH=tests python tests/benchmarks/fit_vs_multistart.py \
+        [--groups 2] [--seconds 6] [TASK ...]
 """
 
 import argparse
@@ -13,6 +14,7 @@ import time
 from dataclasses import dataclass, field
 
 import numpy as np
+from laws.sldbench import TASKS, Problem, load, present
 from scipy.optimize import minimize
 
 from sldagent.laws.expressions import Array, Law, compiled
@@ -20,7 +22,6 @@ from sldagent.laws.families import applicable
 from sldagent.laws.fitting import SQUARED, Effort, roles_for, units_of
 from sldagent.laws.fitting.batch import Batch
 from sldagent.laws.fitting.solve import make_batch, search
-from tests.laws.sldbench import TASKS, Problem, load, present
 
 STARTS = 64
 

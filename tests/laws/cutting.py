@@ -1,10 +1,10 @@
 """Extrapolation cuts of a benchmark table: the top along what scales, or far from the centre."""
 
 import numpy as np
+from laws.sldbench import Problem
 from numpy.typing import NDArray
 
 from sldagent.task import Role
-from tests.laws.sldbench import Problem
 
 _SCALES = (Role.SIZE, Role.DATA, Role.COUNT, Role.LOGGED)
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from laws.synthetic import features
 
 from sldagent.errors import DataError
 from sldagent.laws.allocation import (
@@ -15,7 +16,6 @@ from sldagent.laws.families.published import EPOCH, HOFFMANN, MUENNIGHOFF
 from sldagent.laws.fitting import fit
 from sldagent.laws.uncertainty import bootstrap
 from sldagent.task import Role
-from tests.laws.synthetic import features
 
 C = 5.88e23  # 6 * 70e9 * 1.4e12, Chinchilla's own budget
 DATABLATIONS = {k: v for k, v in MUENNIGHOFF.values.items() if k not in ("n", "m", "R_D", "R_N")}

@@ -4,6 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from laws.cutting import top
+from laws.sldbench import load, present
+from laws.synthetic import features
 
 from sldagent.errors import DataError
 from sldagent.laws.choosing import PRICE, Choice, choose
@@ -11,9 +14,6 @@ from sldagent.laws.expressions import Array
 from sldagent.laws.families import applicable, find
 from sldagent.laws.fitting import HUBER_LOG, LOG_SQUARED, SQUARED
 from sldagent.task import Role
-from tests.laws.cutting import top
-from tests.laws.sldbench import load, present
-from tests.laws.synthetic import features
 
 ROLES = (Role.SIZE, Role.DATA)
 Cuts = list[tuple[np.ndarray, np.ndarray]]

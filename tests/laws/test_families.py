@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
+from laws.synthetic import ROLE_SETS
 
 from sldagent.errors import DataError
 from sldagent.laws.expressions import Law, Slot, amplitude, compiled, shape
 from sldagent.laws.families import applicable, find
 from sldagent.laws.families.published import EPOCH, HOFFMANN, MUENNIGHOFF
 from sldagent.task import Role
-from tests.laws.synthetic import ROLE_SETS
 
 
 def test_datablations_oracle() -> None:

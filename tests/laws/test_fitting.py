@@ -5,6 +5,7 @@ import time
 
 import numpy as np
 import pytest
+from laws.synthetic import features, sample
 from scipy.optimize import least_squares, minimize, nnls
 
 from sldagent.errors import DataError
@@ -23,7 +24,6 @@ from sldagent.laws.fitting import (
 )
 from sldagent.laws.fitting.projection import bounded_least_squares, quasi_random
 from sldagent.task import Role
-from tests.laws.synthetic import features, sample
 
 ROLES = (Role.SIZE, Role.DATA)
 CHINCHILLA = find("chinchilla", ROLES)

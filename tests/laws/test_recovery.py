@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
+from laws.synthetic import features, one_law_a_family, sample
 
 from sldagent.laws.expressions import Law
 from sldagent.laws.families import find
 from sldagent.laws.fitting import LOG_SQUARED, SQUARED, Effort, fit
 from sldagent.task import Role
-from tests.laws.synthetic import features, one_law_a_family, sample
 
 # Farseer's ten parameters need more steps than the others; it has a test of its own.
 CASES = [(roles, law) for roles, law in one_law_a_family() if not law.name.startswith("farseer")]

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from laws.synthetic import features
 
 from sldagent.errors import DataError
 from sldagent.laws.expressions import Array
@@ -9,7 +10,6 @@ from sldagent.laws.families import find
 from sldagent.laws.fitting import HUBER_LOG, LOG_SQUARED, SQUARED, fit
 from sldagent.laws.uncertainty import Ensemble, Resampling, bootstrap, calibrated
 from sldagent.task import Role
-from tests.laws.synthetic import features
 
 ROLES = (Role.DATA,)
 LAW = find("product(D)", ROLES)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from laws.synthetic import features
 
 from sldagent.laws.warnings import (
     extrapolation_distance,
@@ -10,7 +11,6 @@ from sldagent.laws.warnings import (
     table_warnings,
 )
 from sldagent.task import Role
-from tests.laws.synthetic import features
 
 ROLES = (Role.SIZE, Role.DATA)
 
