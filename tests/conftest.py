@@ -1,5 +1,6 @@
 """Fixtures for all tests. No test needs the network, a key, or data outside the repository."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,8 +19,8 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def _no_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """No test asks the hub, nor sees its cache or a token; those with a server of their own do."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("HF_ENDPOINT", "HF_TOKEN", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"):
-            patch.delenv(name, raising=False)
+        for name in [name for name in os.environ if name.startswith(("HF_", "HUGGINGFACE_"))]:
+            patch.delenv(name)
         patch.setenv("HF_HUB_OFFLINE", "1")
         patch.setenv("HF_HOME", str(tmp_path_factory.mktemp("hub")))
         yield

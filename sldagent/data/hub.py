@@ -153,9 +153,9 @@ def _raise(failure: str, words: str) -> NoReturn:
     if failure == "refused":
         raise PrerequisiteError(f"{words}; set HF_TOKEN, or log in with `hf auth login`")
     if failure == "absent":
-        raise DataError(f"{words}; see the task's [hub], and HF_ENDPOINT where it is set")
+        raise DataError(f"{words}; see [hub] of the task and HF_ENDPOINT, or give --data PATH")
     if failure == "changed":
-        raise DataError(f"{words}; unset HF_ENDPOINT where it names a mirror, or name the data")
+        raise DataError(f"{words}; unset HF_ENDPOINT where it names a mirror, or give --data PATH")
     if failure == "truncated":
         raise DataError(f"{words}; the file came truncated: try again")
     raise PrerequisiteError(words)

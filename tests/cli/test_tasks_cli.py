@@ -106,7 +106,7 @@ def test_check_warns(invoke: Invoke, tmp_path: Path) -> None:
     found = json.loads(invoke("check", "moe", "--data", table, "--json").output)["warnings"]
     text = "\n".join(found)
     assert "groups g, few: fewer values in the table than the limit of 6 parameters" in text
-    assert "of another row of their group: 1 (seeds" in text
+    assert "rows that are copies of another row: 1;" in text
     output = invoke("check", "moe", "--data", table).output
     assert all(f"warning: {warning}" in output for warning in found)
 
@@ -116,6 +116,33 @@ def test_check_warns_of_few_cuts_and_constant_columns(invoke: Invoke, tmp_path: 
     found = json.loads(invoke("check", "moe", "--data", table, "--json").output)["warnings"]
     assert found[0].startswith("only one cut can be made (dense_parameter_count>2e6)")
     assert "column num_experts is constant: no law can say what it does" in found
+
+
+def test_check_prints_the_checklist(invoke: Invoke, tmp_path: Path) -> None:
+    table = moe(tmp_path / "t.csv")
+    output = invoke("check", "moe", "--data", table).output
+    sections = ["hypothesis", "set-up", "data collection", "fitting"]
+    assert [line for line in output.splitlines() if line in sections] == sections
+    assert "  known    free parameters: at most 6 in a group\n" in output
+    assert "  missing  points dropped: which, and why?\n" in output
+    found = json.loads(invoke("check", "moe", "--data", table, "--json").output)
+    assert {item["section"] for item in found["checklist"]} == set(sections)
+    assert found["problems"] == []
+
+
+@pytest.mark.parametrize("more", [(), ("--json",)])
+def test_check_fails_where_no_score_could_tell_laws_apart(
+    more: tuple[str, ...], tmp_path: Path
+) -> None:
+    noise = (7, 3, 9, 1, 8, 2, 6, 4, 5, 9, 1, 7, 2, 8, 3, 6)
+    cells = [(e, n) for e in (1, 2, 4, 8) for n in (1, 2, 4, 8)]
+    rows = [f"g,{e},{n}e6,{y}" for (e, n), y in zip(cells, noise, strict=True)]
+    table = moe(tmp_path / "t.csv", *rows)
+    command = [sys.executable, "-m", "sldagent", "tasks", "check", "moe", "--data", table, *more]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "no headroom: the best of" in done.stdout
+    assert done.stderr == ""
 
 
 def test_check_never_opens_the_test_table(invoke: Invoke, tmp_path: Path) -> None:
