@@ -8,7 +8,9 @@ from typing import Any
 
 __version__ = metadata.version("sldagent")
 
-_API = ("evaluate", "evolve", "list_runs", "load_program", "load_task", "open_run", "resume")
+_API = (
+    "evaluate", "evolve", "fit", "list_runs", "load_program", "load_task", "open_run", "resume",
+)  # fmt: skip
 __all__ = [*_API, "__version__"]  # noqa: PLE0604 -- every name is a string
 
 

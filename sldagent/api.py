@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sldagent.run import Run
     from sldagent.sandbox.process import TemplateSandbox
     from sldagent.table import Table
+    from sldagent.tablefit import TableFit
     from sldagent.task import Task
 
 
@@ -293,3 +294,72 @@ def diagnose(data: str | None = None) -> list[tuple[str, bool, str]]:
     from sldagent.doctor import diagnose as look
 
     return look(data)
+
+
+def fit(
+    table: str | Path | None = None,
+    task: "Task | str | None" = None,
+    data: str | None = None,
+    features: "Sequence[str]" = (),
+    targets: "Sequence[str]" = (),
+    group: str | None = None,
+    law: str = "auto",
+    draws: int = 500,
+    level: float = 0.95,
+) -> "TableFit":
+    """A law for a table: `law` by name, or the family that extrapolates best.
+
+    Either `table` (a CSV or parquet file) with `features` as NAME=ROLE and `targets`, or a `task`
+    whose rows are found as everywhere. The result has `report()`, `predict`, `allocate`, `fit`.
+    """
+    from sldagent.data.sources import load_train
+    from sldagent.data.tables import read_table
+    from sldagent.tablefit import describe_columns, fit_table
+
+    if table is not None:
+        described = describe_columns(features, targets, group)
+        return fit_table(described, read_table(Path(table), described), law, draws, level)
+    if task is None:
+        raise UsageError("fit needs a table or a task")
+    chosen = load_task(task) if isinstance(task, str) else task
+    return fit_table(chosen, load_train(chosen, data), law, draws, level)
+
+
+def predict_at(found: "TableFit", at: "Mapping[str, float]") -> dict[str, Any]:
+    """Predictions of a fit at one point, for every group and target, with intervals."""
+    import numpy as np
+
+    names = found.task.feature_names
+    if set(at) != set(names):
+        raise UsageError(f"a prediction needs a value for each of: {', '.join(names)}")
+    x = np.tile([[float(at[name]) for name in names]], (len(found.fit.groups), 1))
+    value, low, high = found.predict(x, found.fit.groups)
+    rows = [
+        {"group": g, "target": t, "value": float(value[i, j]), "low": float(low[i, j]),
+         "high": float(high[i, j])}
+        for i, g in enumerate(found.fit.groups)
+        for j, t in enumerate(found.task.target_names)
+    ]  # fmt: skip
+    return {"at": dict(at), "values": rows, "warnings": list(found.far(x[:1]))}
+
+
+def allocate(
+    found: "TableFit", flops: float, others: "Mapping[str, float] | None" = None
+) -> list[dict[str, Any]]:
+    """The best size and data for a budget by a fit, for every group, with intervals."""
+    rows = []
+    for group in found.fit.groups:
+        best, intervals = found.allocate(flops, group, others or {})
+        rows.append(
+            {
+                "group": group,
+                "flops": flops,
+                "size": best.size,
+                "data": best.data,
+                "ratio": best.data / best.size,
+                "loss": best.loss,
+                "intervals": {name: list(ends) for name, ends in intervals.items()},
+                "warning": best.warning,
+            }
+        )
+    return rows

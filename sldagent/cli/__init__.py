@@ -23,6 +23,7 @@ _COMMANDS = {
         "Judge one program, anybody's, and print one JSON object.",
     ),
     "evolve": ("sldagent.cli.evolve", "Search for a task's law."),
+    "fit": ("sldagent.cli.fit", "Fit a law to a table, say how sure it is, and what it predicts."),
     "lineage": ("sldagent.cli.lineage", "Look at the candidates of a run."),
     "resume": ("sldagent.cli.evolve", "Go on with an interrupted run."),
     "runs": ("sldagent.cli.runs", "List, show and remove runs."),

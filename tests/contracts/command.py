@@ -8,7 +8,7 @@ COMMAND = [sys.executable, "-m", "sldagent"]
 
 
 def sldagent(
-    *args: str, cwd: Path, env: dict[str, str], timeout: float = 200
+    *args: str, cwd: Path, env: dict[str, str] | None, timeout: float = 200
 ) -> subprocess.CompletedProcess[str]:
     """Runs the command line to its end."""
     return subprocess.run(
