@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sldagent.config import EvaluationConfig, EvolveConfig
-from sldagent.errors import SandboxError, UsageError
+from sldagent.errors import BudgetError, SandboxError, UsageError
 
 if TYPE_CHECKING:
     from sldagent.candidate import Evaluation
@@ -212,6 +212,8 @@ def resume(
     row = run.store.run()
     if row["finished_at"]:
         return run
+    with run.driving():
+        pass  # says at once where another process drives it
     config = run.config()
     task = load_task(config.task)
     table = load_train(task, config.data)
@@ -257,6 +259,7 @@ def _drive(
         build = partial(_evaluator, task, table, cuts, config.evaluation, "held-out", True)
         pool = RayPool(build, config.workers, config.ray_address)
         try:
+            run.point_latest()  # only now: a run whose workers cannot start is not worth it
             search = Search(
                 SearchConfig(config.generations, config.offspring, seed=config.seed),
                 run.starts(),
@@ -271,6 +274,9 @@ def _drive(
                 if observe is not None:
                     observe(generation)
             run.store.finish()
+        except BudgetError:
+            run.store.finish()  # nothing to go on with
+            raise
         finally:
             pool.close()
 

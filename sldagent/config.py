@@ -66,9 +66,11 @@ class EvolveConfig:
             (self.generations, 0, "--generations"),
             (self.offspring, 1, "--offspring"),
             (self.seed, 0, "--seed"),
-            (self.workers or 1, 1, "--workers"),
+            (1 if self.workers is None else self.workers, 1, "--workers"),
         ):
             if value < least:
                 raise UsageError(f"{option} must be at least {least}: {value}")
-        if self.name is not None and (not self.name or set(self.name) & set("/\\\0")):
-            raise UsageError(f"--name must be a plain folder name: '{self.name}'")
+        if self.name is not None and (
+            self.name in ("", ".", "..", "latest") or set(self.name) & set("/\\\0")
+        ):
+            raise UsageError(f"--name must be a plain folder name, not '{self.name}'")

@@ -65,9 +65,7 @@ class Run:
             "evaluation_key": evaluation_key(task, table, cuts, config.evaluation),
             "versions": versions,
         }
-        run = cls(Store.create(Path(config.runs) / name, row, starts))
-        run._point_latest()
-        return run
+        return cls(Store.create(Path(config.runs) / name, row, starts))
 
     @classmethod
     def open(cls, folder: Path) -> Self:
@@ -130,7 +128,8 @@ class Run:
         _replace(folder / "program.py", program.source)
         _replace(folder / "fit.json", json.dumps(fit, indent=2) + "\n")
 
-    def _point_latest(self) -> None:
+    def point_latest(self) -> None:
+        """Makes this run what `latest` means."""
         link = self.folder.parent / "latest"
         if link.is_symlink() or not link.exists():
             fresh = link.with_name(f".latest-{secrets.token_hex(4)}")

@@ -54,16 +54,26 @@ class _LazyGroup(click.Group):
 @click.version_option(package_name="sldagent", prog_name="sldagent")
 @click.option("--debug", is_flag=True, envvar="SLDAGENT_DEBUG", help="Show tracebacks of errors.")
 def cli(debug: bool) -> None:
-    r"""Discover scaling laws from small training runs.
+    """Discover scaling laws from small training runs.
 
     \b
     sldagent evolve --task data_constrained --generations 50 --data DIR
-    """
+    """  # noqa: D301 -- \b tells click to keep the lines as they are
 
 
 def main() -> None:
     """Entry point: runs a command and turns errors into one line and an exit code."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        _run()
+    except SystemExit as end:
+        # Ray has a handler of its own while it starts; it leaves with the signal's bare number.
+        if end.code == signal.SIGTERM:
+            sys.exit(143)
+        raise
+
+
+def _run() -> None:
     try:
         code = cli.main(standalone_mode=False)
         sys.stdout.flush()

@@ -41,11 +41,11 @@ if TYPE_CHECKING:
 def evolve(
     as_json: bool, eval_timeout: float, memory: int, starts: tuple[str, ...], **settings: Any
 ) -> None:
-    r"""Search for a task's law.
+    """Search for a task's law.
 
     \b
     sldagent evolve --task data_constrained --generations 50 --data DIR
-    """
+    """  # noqa: D301
     limits = evaluation_config(eval_timeout, memory, reject_literals=True)
     config = EvolveConfig(**settings, starts=starts, evaluation=limits)
     screen = _Events() if as_json else _Lines()
@@ -97,7 +97,8 @@ class _Lines:
         self._generations = run.config().generations
         row = run.store.run()
         click.echo(f"task {row['task']}, rows from {row['data_origin']}", err=True)
-        click.echo("no LLM is used: the built-in proposer changes terms of the start law", err=True)
+        words = "terms of the built-in start law, or single numbers of a start program of yours"
+        click.echo(f"no LLM is used: the proposer changes {words}", err=True)
         click.echo(f"run {_shown(run.folder)}", err=True)
 
     def generation(self, generation: "Generation") -> None:

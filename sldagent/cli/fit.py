@@ -50,14 +50,14 @@ def fit(
     points: tuple[str, ...], flops: float | None, fixed: tuple[str, ...], latex: bool,
     as_json: bool,
 ) -> None:  # fmt: skip
-    r"""Fit a law to a table, say how sure it is, and what it predicts.
+    """Fit a law to a table, say how sure it is, and what it predicts.
 
     \b
     sldagent fit runs.csv --feature params=size --feature tokens=data --target loss
     sldagent fit runs.csv --feature params=size --feature tokens=data --target loss \
         --law chinchilla --flops 1e22 --predict params=7e9,tokens=2e11
     sldagent fit --task data_constrained --data DIR
-    """
+    """  # noqa: D301
     if (table is None) == (task is None):
         raise UsageError("name either a TABLE with --feature and --target, or a --task")
     found = api.fit(table, task, data, features, targets, group, law, draws, level)

@@ -31,9 +31,11 @@ def list_(run: str, runs: str, as_json: bool) -> None:
         return
     for row in rows:
         score = "      -" if row["score"] is None else f"{row['score']:7.4f}"
+        parents = " ".join(f"#{parent}" for parent in row["parents"])
         click.echo(
             f"#{row['number']:<5d} generation {row['generation']:<4d} {row['status']:8s} "
-            f"{score}  {row['proposer']}: {row['reason'] or row['change']}"
+            f"{score}  {f'from {parents} ' if parents else ''}{row['proposer']}: "
+            f"{row['reason'] or row['change']}"
         )
 
 
@@ -73,20 +75,21 @@ def show(run: str, number: int, runs: str, as_json: bool) -> None:
 
 @lineage.command()
 @click.argument("run", metavar="RUN")
-@click.argument("number", type=int)
-@click.argument("other", type=int, required=False)
+@click.argument("first", type=int, metavar="A")
+@click.argument("second", type=int, required=False, metavar="[B]")
 @runs_option
-def diff(run: str, number: int, other: int | None, runs: str) -> None:
-    """Show what a candidate changed in its parent, or in another candidate."""
+def diff(run: str, first: int, second: int | None, runs: str) -> None:
+    """Show the change from candidate A to B, or from A's parent to A."""
     found = api.open_run(run, runs)
-    child = _candidate(found, number)
-    if other is None:
-        if not child.parents:
-            raise UsageError(f"candidate #{number} has no parent; name another candidate")
-        other = child.parents[0]
-    before = found.store.program(_candidate(found, other).program_hash)
-    after = found.store.program(child.program_hash)
-    click.echo(before.diff(after, f"#{other}", f"#{number}"), nl=False)
+    if second is None:
+        parents = _candidate(found, first).parents
+        if not parents:
+            raise UsageError(f"candidate #{first} has no parent; name a second candidate")
+        first, second = parents[0], first
+    before, after = (
+        found.store.program(_candidate(found, number).program_hash) for number in (first, second)
+    )
+    click.echo(before.diff(after, f"#{first}", f"#{second}"), nl=False)
 
 
 def _candidate(run: "Run", number: int) -> "Candidate":

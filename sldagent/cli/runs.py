@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -29,6 +30,8 @@ def list_(runs: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return
+    if not rows:
+        click.echo(f"no runs in {runs}", err=True)
     for row in rows:
         r2 = "   none" if row["held_out_r2"] is None else f"{row['held_out_r2']:7.4f}"
         click.echo(
@@ -71,6 +74,8 @@ def rm(run: str, yes: bool, runs: str) -> None:
     found = api.open_run(run, runs)
     if found.is_driven():
         raise UsageError(f"run '{found.folder.name}' is going on; end it before you remove it")
+    if not yes and not sys.stdin.isatty():
+        raise UsageError(f"nobody can be asked whether to remove {found.folder}; give --yes")
     if not yes:
         click.confirm(f"remove {found.folder} with all its candidates?", abort=True, err=True)
     found.store.close()

@@ -121,7 +121,8 @@ class SandboxEvaluator:
         try:
             result = self._judge(program, ledger)
         except Failed as failure:
-            result = {"status": failure.status, "reason": failure.reason}
+            reason = failure.reason + self._remedy(failure.status)
+            result = {"status": failure.status, "reason": reason}
         seconds = {"cpu": round(ledger.cpu, 6), "wall": round(time.monotonic() - start, 6)}
         return Evaluation(
             **result,
@@ -132,6 +133,14 @@ class SandboxEvaluator:
             warnings=tuple(ledger.warnings),
             output=ledger.output,
         )
+
+    def _remedy(self, status: Status) -> str:
+        """What would allow a program more, where it ran into a limit."""
+        if status is Status.TIMEOUT:
+            return "; --eval-timeout sets how much"
+        if status is Status.MEMORY:
+            return f"; --memory sets how much, now {self.config.memory_mib} MiB"
+        return ""
 
     def _judge(self, program: Program, ledger: _Ledger) -> dict[str, Any]:
         kind = self._static_checks(program, ledger)

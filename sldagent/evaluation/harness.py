@@ -103,8 +103,12 @@ def _describe(error: BaseException) -> str:
         line = error.lineno
     text = " ".join(str(error).split())[:300]
     name = type(error).__name__
-    if isinstance(error, ImportError | PermissionError) and "site-packages" in text:
-        text = "programs may import numpy, scipy and the standard library only"
+    if isinstance(error, ModuleNotFoundError) or (
+        isinstance(error, ImportError | PermissionError) and "site-packages" in text
+    ):
+        text += "; programs may import numpy, scipy and the standard library only"
+    elif isinstance(error, PermissionError):
+        text += "; the sandbox refuses files, processes, sockets, signals and sleeping"
     where = f" (line {line})" if line else ""
     return f"{name}: {text}{where}" if text else f"{name}{where}"
 

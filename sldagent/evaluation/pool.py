@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import warnings
 from collections import deque
@@ -86,8 +87,13 @@ class RayPool:
     def __init__(
         self, build: Build, workers: int | None = None, address: str | None = None
     ) -> None:
-        self._ray = _start_ray(workers, address)
-        self._watchdog = _start_watchdog(self._ray) if address is None else None
+        folder = None
+        self._watchdog = None
+        if address is None:
+            # Short, since Ray puts sockets there and their paths may have a hundred bytes.
+            folder = tempfile.mkdtemp(prefix="sld-", dir="/tmp")
+            self._watchdog = _start_watchdog(folder)
+        self._ray = _start_ray(workers, address, folder)
         if workers is None:
             workers = max(1, int(self._ray.cluster_resources().get("CPU", 1)))
         self._build = self._ray.put(build)
@@ -177,24 +183,19 @@ class RayPool:
         )
 
 
-def _start_watchdog(ray: Any) -> "subprocess.Popen[str]":
-    """Sees to it that the cluster ends with this process even where that is killed."""
+def _start_watchdog(folder: str) -> "subprocess.Popen[bytes]":
+    """Sees to it that the cluster and its folder end with this process, even if that is killed."""
     script = Path(__file__).with_name("watchdog.py")
-    watchdog = subprocess.Popen(
-        [sys.executable, "-I", "-S", str(script), str(os.getpid())],
+    return subprocess.Popen(
+        [sys.executable, "-I", "-S", str(script), str(os.getpid()), folder],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
-        text=True,
     )
-    assert watchdog.stdin is not None
-    watchdog.stdin.write(ray._private.worker.global_worker.node.get_session_dir_path())
-    watchdog.stdin.flush()
-    return watchdog
 
 
-def _start_ray(workers: int | None, address: str | None) -> Any:
+def _start_ray(workers: int | None, address: str | None, folder: str | None) -> Any:
     """Initialises Ray without a word on the screen."""
     for name, value in _RAY_SETTINGS.items():
         os.environ.setdefault(name, value)
@@ -213,6 +214,7 @@ def _start_ray(workers: int | None, address: str | None) -> Any:
             "num_cpus": workers or os.cpu_count() or 1,
             "include_dashboard": False,
             "object_store_memory": _OBJECT_STORE,
+            "_temp_dir": folder,
         }
     terminate = signal.getsignal(signal.SIGTERM)
     try:

@@ -133,8 +133,16 @@ class Store:
         table = schema.candidate
         columns = [column for column in table.c if column.name != "evaluation"]
         with self._engine.connect() as connection:
-            rows = connection.execute(select(*columns).order_by(table.c.number)).mappings()
-            return [dict(row) for row in rows]
+            rows = connection.execute(select(*columns).order_by(table.c.number)).mappings().all()
+            links = connection.execute(
+                select(schema.edge.c.child, schema.edge.c.parent).where(
+                    schema.edge.c.kind == "parent"
+                )
+            )
+            parents: dict[int, list[int]] = {}
+            for child, parent in links:
+                parents.setdefault(child, []).append(parent)
+        return [{**row, "parents": parents.get(row["number"], [])} for row in rows]
 
     def candidates(self) -> list[Candidate]:
         """Every candidate, by number."""
