@@ -1,7 +1,7 @@
 """Judges a program on one task: fits in the sandbox, predicts in fresh children, scores here.
 
-    static checks -> a child per cut fits -> a child predicts -> a child predicts again, row by row
-    -> compare, score
+    static checks -> a child per cut fits -> a child per cut predicts -> a child predicts all again,
+    row by row -> compare, score
 
 Children return numbers; every verdict is made here from what separate children returned.
 """
@@ -9,7 +9,6 @@ Children return numbers; every verdict is made here from what separate children 
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -21,7 +20,7 @@ from sldagent.cuts import Cut
 from sldagent.evaluation import rules
 from sldagent.evaluation.literals import count_literals
 from sldagent.evaluation.metrics import group_metrics, relative_error, score_rows
-from sldagent.evaluation.probes import probe_points
+from sldagent.evaluation.questions import ALONE, TOGETHER, TURNED, Questions
 from sldagent.evaluation.selection import selection_score
 from sldagent.program import Program, ProgramKind
 from sldagent.sandbox.protocol import End, Job, Limits, Outcome, Sandbox
@@ -43,7 +42,6 @@ _STATUS_OF_FAILURE = {
     "memory": Status.MEMORY,
     "rejected": Status.REJECTED,
 }
-_PROBES = 64  # points beyond the data in all, shared by the groups
 
 
 class Failed(Exception):
@@ -53,16 +51,6 @@ class Failed(Exception):
         super().__init__(reason)
         self.status = status
         self.reason = reason
-
-
-@dataclass(frozen=True, slots=True)
-class _Call:
-    """One batch of rows for the law: a group's rows (or probe points) with a cut's parameters."""
-
-    cut: int
-    group: str
-    x: Floats
-    rows: NDArray[np.intp] | None  # in the table; None for probe points
 
 
 @dataclass(slots=True)
@@ -103,6 +91,7 @@ class SandboxEvaluator:
         self.sandbox = sandbox
         self.config = config or EvaluationConfig()
         self.split = split
+        self._questions = Questions(task, table, self.cuts)
 
     def close(self) -> None:
         """Ends the sandbox."""
@@ -153,7 +142,7 @@ class SandboxEvaluator:
             ledger.params = int(most)
             if self.config.reject_literals:
                 rules.check_literals(self.task, most, ledger.literals or 0, Failed)
-        calls = self._calls
+        calls = self._questions.calls
         predicted = self._predict(program, kind, fitted, ledger)
         for call, values in zip(calls, predicted, strict=True):
             bad = np.flatnonzero(~np.isfinite(values).all(axis=1))
@@ -187,6 +176,12 @@ class SandboxEvaluator:
         if kind is None:
             raise Failed(Status.REJECTED, f"the program lacks {program.missing}")
         ledger.literals = count_literals(program).count
+        if kind is ProgramKind.LAW and self.config.reject_literals:
+            raise Failed(
+                Status.REJECTED,
+                "a law with frozen constants is no candidate: define scaling_law_func and "
+                "fit_scaling_law, so that its constants are fitted",
+            )
         if len(self.cuts) < 2 and self.split == "held-out":
             ledger.warnings.append(
                 "only one cut could be made: the held-out score rests on a single extrapolation"
@@ -197,7 +192,8 @@ class SandboxEvaluator:
 
     def _run(
         self, op: str, program: Program, kind: ProgramKind, header: dict[str, Any], body: bytes,
-        steps: int, ledger: _Ledger,
+        steps: int, ledger: _Ledger, more: tuple[tuple[dict[str, Any], bytes], ...] = (),
+        replies: tuple[int, ...] = (),
     ) -> list[tuple[dict[str, Any], bytes]]:  # fmt: skip
         """Runs one child and returns its `steps` result frames, or raises Failed."""
         head = {
@@ -215,9 +211,13 @@ class SandboxEvaluator:
             wall_seconds=2 * seconds + 30,
             total_wall_seconds=20 * seconds + 30,
             memory_bytes=self.config.memory_mib << 20,
-            reply_bytes=(1 << 20) + 4 * len(body) + steps * 100_000,
+            reply_bytes=(1 << 20)
+            + 4 * len(self.table) * self.table.y.shape[1] * 8 * len(self.cuts)
+            + steps * 100_000,
         )
-        outcome = self.sandbox.run(Job(head, body, program.imports), limits)
+        outcome = self.sandbox.run(
+            Job(head, body, program.imports, more, replies[: len(more)]), limits
+        )
         ledger.cpu += outcome.cpu_seconds
         return self._frames(outcome, steps, ledger)
 
@@ -227,19 +227,19 @@ class SandboxEvaluator:
     ) -> list[tuple[dict[str, Any], bytes]]:
         frames = list(outcome.frames)
         last = frames.pop()[0] if frames and {"done", "failed"} & frames[-1][0].keys() else {}
-        ledger.output = str(last.get("output", ""))[:4096] or ledger.output
+        ledger.output = _words(last.get("output"), 4096) or ledger.output
         if outcome.end is not End.FINISHED:
             raise Failed(_STATUS_OF_END[outcome.end], outcome.reason)
         if "failed" in last:
-            status = _STATUS_OF_FAILURE.get(str(last["failed"]), Status.ERROR)
-            raise Failed(status, str(last.get("reason", ""))[:500])
+            status = _STATUS_OF_FAILURE.get(_words(last["failed"], 20), Status.ERROR)
+            raise Failed(status, _words(last.get("reason"), 500))
         if "done" not in last or len(frames) != steps:
             raise Failed(Status.ERROR, "the program ended its process before it had finished")
         return frames
 
     def _fit(self, program: Program, cut: int, ledger: _Ledger) -> dict[str, Floats]:
         """Parameters per group, fitted on the cut's fit rows in a child that sees nothing else."""
-        names, header, body = self._fit_requests[cut]
+        names, header, body = self._questions.fits[cut]
         frames = self._run("fit", program, ProgramKind.PROGRAM, header, body, len(names), ledger)
         params = {}
         for name, (head, data) in zip(names, frames, strict=True):
@@ -255,71 +255,61 @@ class SandboxEvaluator:
             params[name] = array
         return params
 
-    @cached_property
-    def _fit_requests(self) -> list[tuple[tuple[str, ...], dict[str, Any], bytes]]:
-        """For every cut: its groups, the job's header, and its fit rows ordered by group."""
-        requests = []
-        for cut in self.cuts:
-            fit = self.table.rows(cut.fit)
-            order = np.argsort(fit.group_codes, kind="stable")
-            header = {"rows": np.bincount(fit.group_codes).tolist()}
-            body = fit.x[order].tobytes() + fit.y[order].tobytes()
-            requests.append((fit.group_names, header, body))
-        return requests
-
-    @cached_property
-    def _calls(self) -> list[_Call]:
-        """What the law is asked: every cut's held-out rows; all rows and the probes once."""
-        table, calls = self.table, []
-        widest = max(range(len(self.cuts)), key=lambda c: len(self.cuts[c].fit))
-        each = max(2, _PROBES // len(table.group_names))
-        for c, cut in enumerate(self.cuts):
-            rows = np.arange(len(table)) if c == widest else cut.held_out
-            codes = table.group_codes[rows]
-            for g, name in enumerate(table.group_names):
-                mine = rows[codes == g]
-                if len(mine):
-                    calls.append(_Call(c, name, table.x[mine], mine))
-                if c == widest:
-                    points = probe_points(self.task.features, table.x[table.group_codes == g], each)
-                    calls.append(_Call(c, name, points, None))
-        return calls
-
-    def _request(self, fitted: Sequence[dict[str, Floats]]) -> tuple[dict[str, Any], bytes]:
-        calls, body = [], bytearray()
-        for call in self._calls:
-            params = fitted[call.cut][call.group]
-            calls.append({"rows": len(call.x), "shape": params.shape, "group": call.group})
-            body += call.x.tobytes() + params.tobytes()
-        return {"calls": calls}, bytes(body)
-
     def _predict(
         self, program: Program, kind: ProgramKind, fitted: Sequence[dict[str, Floats]],
         ledger: _Ledger,
     ) -> list[Floats]:  # fmt: skip
-        header, body = self._request(fitted)
-        frames = self._run("predict", program, kind, header, body, len(self._calls), ledger)
-        return [
-            self._values(data, call) for (_, data), call in zip(frames, self._calls, strict=True)
-        ]
+        """Predictions of every call, each cut's by a child that holds no other cut's parameters.
+
+        Another cut is fitted on rows that this one holds out: what its parameters tell of them must
+        not be at hand, not even in the memory of the process.
+        """
+        values: dict[int, Floats] = {}
+        for cut in range(len(self.cuts)):
+            asked = self._questions.predicting(cut)
+            values |= self._ask(program, kind, fitted, asked, ledger)[TOGETHER]
+        return [values[i] for i in range(len(self._questions.calls))]
 
     def _check(
         self, program: Program, kind: ProgramKind, fitted: Sequence[dict[str, Floats]],
         predicted: Sequence[Floats], ledger: _Ledger,
     ) -> None:  # fmt: skip
-        """Predictions must not depend on other rows, on their order, or on chance."""
-        header, body = self._request(fitted)
-        count = len(self._calls)
-        frames = self._run("check", program, kind, header, body, 2 * count, ledger)
-        spread = self.table.y.std(axis=0)
-        for i, (call, values) in enumerate(zip(self._calls, predicted, strict=True)):
-            single = self._values(frames[count - 1 - i][1], call)
-            reversed_ = self._values(frames[2 * count - 1 - i][1], call)
-            rules.check_independence(self.task, call.x, call.group, values, single, reversed_,
-                                     spread, Failed)  # fmt: skip
+        """Predictions must not depend on other rows, on their order, on groups, or on chance.
 
-    def _values(self, data: bytes, call: _Call) -> Floats:
-        return _array(data, (len(call.x), len(self.task.targets)))
+        Single rows come first, before the child has seen any batch.
+        """
+        values = self._ask(program, kind, fitted, self._questions.checking(), ledger)
+        spread = self.table.y.std(axis=0)
+        for i, call in enumerate(self._questions.calls):
+            again = values[ALONE][i], values[TURNED][i]
+            rules.check_independence(
+                self.task, call.x, call.group, predicted[i], *again, spread, Failed
+            )
+
+    def _ask(
+        self, program: Program, kind: ProgramKind, fitted: Sequence[dict[str, Floats]],
+        asked: Sequence[tuple[str, list[int]]], ledger: _Ledger,
+    ) -> dict[str, dict[int, Floats]]:  # fmt: skip
+        """What one child predicts: by way of asking and call.
+
+        It gets message after message, and cannot answer one with what it learns from the next.
+        """
+        questions = self._questions
+        (header, body), *more = [questions.message(fitted, part, how) for how, part in asked]
+        header["more"] = len(more)
+        replies = tuple(len(part) for _, part in asked)
+        frames = iter(
+            self._run(
+                "predict", program, kind, header, body, sum(replies), ledger, tuple(more), replies
+            )
+        )
+        values: dict[str, dict[int, Floats]] = {}
+        for how, part in asked:
+            for i in part:
+                x, real = questions.rows(i, how)
+                array = _array(next(frames)[1], (len(x), len(self.task.targets)))
+                values.setdefault(how, {})[i] = array[real]
+        return values
 
     # -- scores --------------------------------------------------------------------------------
 
@@ -328,7 +318,7 @@ class SandboxEvaluator:
     ) -> tuple[tuple[CutResult, ...], tuple[Metrics, dict[str, Metrics | None]]]:
         table, names = self.table, self.table.group_names
         everything = np.full((len(self.cuts), len(table), table.y.shape[1]), np.nan)
-        for call, values in zip(self._calls, predicted, strict=True):
+        for call, values in zip(self._questions.calls, predicted, strict=True):
             if call.rows is not None:
                 everything[call.cut, call.rows] = values
         results = []
@@ -366,14 +356,24 @@ class SandboxEvaluator:
         return np.argsort(-ranks, kind="stable")[: max(1, len(x) // 10)]
 
 
+def _words(value: object, most: int) -> str:
+    """A child's words, fit to be printed and stored: no control characters, no half surrogates."""
+    text = str(value or "")[:most].encode("utf-8", "replace").decode()
+    return "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in text)
+
+
 def _where(group: str) -> str:
     return f"group '{group}'"
 
 
 def _array(data: bytes, shape: tuple[int, ...] | None) -> Floats:
     """The bytes as float64 of this shape; a child that sent anything else failed."""
-    if shape is None or not all(isinstance(n, int) and 0 <= n <= 1 << 24 for n in shape):
+    if shape is None or not all(type(n) is int and 0 <= n <= 1 << 24 for n in shape):
         raise Failed(Status.INVALID, "the program's process sent an impossible shape")
-    if len(shape) > 8 or len(data) != 8 * int(np.prod(shape, dtype=object)):
+    if (
+        len(shape) > 8
+        or (0 in shape and shape != (0,))
+        or len(data) != 8 * int(np.prod(shape, dtype=object))
+    ):
         raise Failed(Status.INVALID, "the program's process sent the wrong number of numbers")
     return np.frombuffer(data, dtype=np.float64).reshape(shape)

@@ -172,6 +172,9 @@ def _fit(channel: Any, header: dict[str, Any], numbers: np.ndarray) -> None:
         channel.send({"shape": params.shape}, params.tobytes())
 
 
+_Message = tuple[dict[str, Any], np.ndarray]
+
+
 class _Law:
     """One callable for both kinds of source: rows and a group's parameters to predictions."""
 
@@ -197,11 +200,19 @@ class _Law:
         return _shaped(values, len(rows), len(self.targets))
 
 
+def _messages(channel: Any, header: dict[str, Any], numbers: np.ndarray) -> Iterator[_Message]:
+    """This message and those that follow, each asked for when the one before is answered."""
+    yield header, numbers
+    for _ in range(header["more"]):
+        after, body = channel.receive()
+        yield after, np.frombuffer(body)
+
+
 def _calls(
-    header: dict[str, Any], numbers: np.ndarray
+    names: list[str], header: dict[str, Any], numbers: np.ndarray
 ) -> Iterator[tuple[np.ndarray, np.ndarray, str]]:
-    """The body holds, call after call, that call's rows and then its parameters."""
-    width, at = len(header["features"]), 0
+    """A message's body holds, call after call, that call's rows and then its parameters."""
+    width, at = len(names), 0
     for call in header["calls"]:
         size = call["rows"] * width
         x = numbers[at : at + size].reshape(call["rows"], width)
@@ -212,31 +223,29 @@ def _calls(
 
 
 def _predict(channel: Any, header: dict[str, Any], numbers: np.ndarray) -> None:
-    """Predicts every call's rows at once."""
-    law = _Law(header)
-    calls = _calls(header, numbers)
-    channel.send_all([({}, law(x, params, group).tobytes()) for x, params, group in calls])
+    """Predicts every call's rows as its message says.
 
-
-def _check(channel: Any, header: dict[str, Any], numbers: np.ndarray) -> None:
-    """Predicts the same one by one in exactly the reverse order, then all with rows reversed.
-
-    Whatever a law remembers from one call to the next, or takes from a batch, flows from earlier to
-    later; in reverse it would have to flow backwards. The single rows come first, before the law
-    has seen any batch.
+    `together`: all at once; `alone`: one by one, the last first; `turned`: all at once, the last
+    first. The parent gives the next message only when this one is answered, and has another child
+    answer in the reverse order: what a law keeps from one group to the next, or takes from a batch,
+    flows from earlier to later, and the two children disagree.
     """
-    law = _Law(header)
-    calls = list(_calls(header, numbers))[::-1]
-    frames: list[tuple[dict[str, Any], bytes]] = []
-    for x, params, group in calls:
-        single = [law(x[i : i + 1], params, group) for i in reversed(range(len(x)))]
-        frames.append(({}, np.concatenate(single)[::-1].tobytes()))
-    for x, params, group in calls:
-        frames.append(({}, law(x[::-1], params, group)[::-1].tobytes()))
-    channel.send_all(frames)
+    law, names = _Law(header), header["features"]
+    for message, body in _messages(channel, header, numbers):
+        frames: list[tuple[dict[str, Any], bytes]] = []
+        for x, params, group in _calls(names, message, body):
+            if message["how"] == "alone":
+                rows = [law(x[i : i + 1], params, group) for i in reversed(range(len(x)))]
+                values = np.concatenate(rows)[::-1]
+            elif message["how"] == "turned":
+                values = law(x[::-1], params, group)[::-1]
+            else:
+                values = law(x, params, group)
+            frames.append(({}, values.tobytes()))
+        channel.send_all(frames)
 
 
-_OPERATIONS = {"fit": _fit, "predict": _predict, "check": _check}
+_OPERATIONS = {"fit": _fit, "predict": _predict}
 
 
 def run(channel: Any) -> None:

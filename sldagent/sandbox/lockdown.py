@@ -20,7 +20,8 @@ _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _PR_SET_PDEATHSIG, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 1, 22, 38
 _SECCOMP_MODE_FILTER = 2
 _READ_FILE, _READ_DIR = 1 << 2, 1 << 3
-_CLONE_THREAD = 0x00010000
+# Of fcntl only these: F_SETOWN and F_SETSIG would have the kernel send signals for the program.
+_FCNTL = (fcntl.F_DUPFD, fcntl.F_DUPFD_CLOEXEC, fcntl.F_GETFD, fcntl.F_SETFD, fcntl.F_GETFL)
 
 # Rights that each Landlock version knows: all are handled, hence refused unless a rule grants them.
 _FS_RIGHTS = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}
@@ -28,9 +29,10 @@ _NET_RIGHTS = 0b11  # from version 4: bind and connect TCP
 _SCOPES = 0b11  # from version 6: abstract UNIX sockets, signals
 
 # What numpy, scipy and the interpreter need to compute. Everything else fails with EPERM: fork,
-# exec, sockets, kill, ptrace, mounts, io_uring, memfd, sleeping, changing limits, and what is new.
+# threads (root could start them without end), exec, sockets, kill, ptrace, mounts, io_uring, memfd,
+# sleeping, changing limits, and what is new.
 _ALLOWED = """
-read readv pread64 preadv write writev lseek close close_range dup dup2 dup3 fcntl fstat stat lstat
+read readv pread64 preadv write writev lseek close close_range dup dup2 dup3 fstat stat lstat
 newfstatat statx access faccessat faccessat2 readlink readlinkat getcwd getdents getdents64 fstatfs
 mmap munmap mremap mprotect madvise brk mincore membarrier
 futex futex_waitv sched_yield sched_getaffinity sched_getparam sched_getscheduler getcpu
@@ -127,9 +129,8 @@ def _seccomp_program(may_open: bool) -> bytes:
             rules.add_rule(pyseccomp.ALLOW, name)
         except (OSError, ValueError, RuntimeError):
             continue  # this architecture or this libseccomp has no such call: it stays refused
-    threads = pyseccomp.Arg(0, pyseccomp.MASKED_EQ, _CLONE_THREAD, _CLONE_THREAD)
-    rules.add_rule(pyseccomp.ALLOW, "clone", threads)
-    rules.add_rule(pyseccomp.ERRNO(errno.ENOSYS), "clone3")  # glibc falls back to clone
+    for command in _FCNTL:
+        rules.add_rule(pyseccomp.ALLOW, "fcntl", pyseccomp.Arg(1, pyseccomp.EQ, command))
     rules.add_rule(pyseccomp.ALLOW, "prlimit64", pyseccomp.Arg(2, pyseccomp.EQ, 0))
     fd = os.memfd_create("filter")
     with os.fdopen(fd, "w+b") as file:

@@ -189,7 +189,7 @@ class TemplateSandbox:
                 theirs.close()
             _, pid, _, _, _ = REPORT.unpack(self._receive(REPORT.size))
             conversation = _Conversation(ours, pid, limits)
-            end, reason = conversation.hold(pack(job.header, job.body))
+            end, reason = conversation.hold(job)
         if end is None and not self._ends_soon():
             end, reason = End.EXIT, "the process closed its channel and went on running"
         if end is not None:
@@ -248,11 +248,16 @@ class _Conversation:
     """One job's traffic with its child, under the clocks of `Limits`."""
 
     def __init__(self, channel: socket.socket, pid: int, limits: Limits) -> None:
-        self.frames: list[tuple[dict[str, Any], bytes]] = []
+        self._reader = FrameReader(limits.reply_bytes)
         self._channel = channel
         self._limits = limits
         # The CPU clock of another process, as Linux's clock ids encode it: pid, then "scheduler".
         self._clock = (~pid << 3) | 2
+
+    @property
+    def frames(self) -> list[tuple[dict[str, Any], bytes]]:
+        """What the child has sent."""
+        return self._reader.frames
 
     def _cpu(self) -> float:
         try:
@@ -260,12 +265,13 @@ class _Conversation:
         except OSError:
             return 0.0  # the child has ended, or the platform has no such clock
 
-    def hold(self, request: bytes) -> tuple[End | None, str]:
-        """Sends the request, reads until the child closes; says why it must be killed, if so."""
+    def hold(self, job: Job) -> tuple[End | None, str]:
+        """Sends messages and reads frames until the child closes; says why to kill it, if so."""
         channel, limits = self._channel, self._limits
         channel.setblocking(False)
-        reader = FrameReader(limits.reply_bytes)
-        unsent = memoryview(request)
+        unsent = memoryview(pack(job.header, job.body))
+        later = list(zip(job.replies, job.more, strict=True))
+        due = 1 + later[0][0] if later else 0  # frames after which the next message goes out
         start = step_wall = time.monotonic()
         step_cpu = 0.0
         poll = select.poll()
@@ -281,21 +287,25 @@ class _Conversation:
                 if not unsent:
                     poll.modify(channel, select.POLLIN)
             if events and events[0][1] & ~select.POLLOUT:
+                known = len(self.frames)
                 try:
                     data = channel.recv(1 << 18)
+                    if not data:
+                        return None, ""
+                    self._reader.feed(data)
                 except BlockingIOError:
                     continue
                 except ConnectionError:
                     return None, ""
-                if not data:
-                    return None, ""
-                try:
-                    new = reader.feed(data)
                 except ValueError as error:
                     return End.FLOOD, str(error)
-                if new:
-                    self.frames += new
+                if len(self.frames) > known:
                     step_wall, step_cpu = time.monotonic(), self._cpu()
+                while later and len(self.frames) >= due:
+                    _, message = later.pop(0)
+                    unsent = memoryview(bytes(unsent) + pack(*message))
+                    due += later[0][0] if later else 0
+                    poll.modify(channel, select.POLLIN | select.POLLOUT)
             if self._cpu() - step_cpu > limits.cpu_seconds:
                 return End.TIMEOUT, f"took more than {limits.cpu_seconds:g} CPU seconds"
             if time.monotonic() - step_wall > limits.wall_seconds:

@@ -42,15 +42,23 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One fork's work: a header that JSON can carry, and float64 bytes beside it.
+    """One fork's work: messages that the child gets one after the other.
 
-    `modules` are names that the program imports: a hint, so that known libraries among them are
-    there before the fork. It grants nothing.
+    Attributes:
+        header: Of the first message; anything that JSON can carry.
+        body: float64 bytes beside it.
+        modules: Names that the program imports: a hint, so that known libraries among them are
+            there before the fork. It grants nothing.
+        more: Further messages. Each is sent when the child has sent `replies` frames for the one
+            before, so that it can answer nothing with what it learns later.
+        replies: Frames that each message but the last is answered with.
     """
 
     header: dict[str, Any]
     body: bytes = b""
     modules: tuple[str, ...] = ()
+    more: tuple[tuple[dict[str, Any], bytes], ...] = ()
+    replies: tuple[int, ...] = ()
 
 
 class End(StrEnum):

@@ -59,16 +59,20 @@ class FrameReader:
     """
 
     def __init__(self, max_total: int) -> None:
+        self.frames: list[tuple[dict[str, Any], bytes]] = []
         self._buffer = bytearray()
         self._left = max_total
 
-    def feed(self, data: bytes) -> list[tuple[dict[str, Any], bytes]]:
-        """Takes bytes as they came; returns the frames that are complete now."""
+    def feed(self, data: bytes) -> None:
+        """Takes bytes as they came; appends to `frames` what is complete now.
+
+        Raises:
+            ValueError: What follows those frames is none, or too much.
+        """
         self._left -= len(data)
         if self._left < 0:
             raise ValueError("sent more than a result can need")
         self._buffer += data
-        frames = []
         while len(self._buffer) >= LENGTHS.size:
             head, body = LENGTHS.unpack_from(self._buffer)
             if head > MAX_HEADER:
@@ -84,6 +88,5 @@ class FrameReader:
                 raise ValueError("sent something that is no frame") from None
             if not isinstance(header, dict):
                 raise ValueError("sent something that is no frame")
-            frames.append((header, bytes(self._buffer[LENGTHS.size + head : end])))
+            self.frames.append((header, bytes(self._buffer[LENGTHS.size + head : end])))
             del self._buffer[:end]
-        return frames

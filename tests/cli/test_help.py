@@ -9,7 +9,18 @@ from click.testing import CliRunner
 
 from sldagent.cli import _COMMANDS, cli
 
-HEAVY = {"huggingface_hub", "ray", "scipy", "sympy", "sqlalchemy", "openai", "matplotlib", "pandas", "numpy", "rich"}
+HEAVY = {
+    "huggingface_hub",
+    "ray",
+    "scipy",
+    "sympy",
+    "sqlalchemy",
+    "openai",
+    "matplotlib",
+    "pandas",
+    "numpy",
+    "rich",
+}
 
 
 @pytest.mark.parametrize("name", sorted(_COMMANDS))

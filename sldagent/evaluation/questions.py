@@ -1,0 +1,126 @@
+"""What a task's children are asked: requests to fit, and calls of the law, as numbers.
+
+Made once for a task's rows and cuts; only the fitted parameters change from program to program.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sldagent.cuts import Cut
+from sldagent.evaluation.probes import probe_points
+from sldagent.table import Table
+from sldagent.task import Task
+
+Floats = NDArray[np.float64]
+
+TOGETHER, ALONE, TURNED = "together", "alone", "turned"  # ways of asking; see the harness
+_JITTER = 0.02  # relative distance of a decoy from a real row
+_PROBES = 64  # points beyond the data in all, shared by the groups
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One batch of rows for the law: a group's rows (or probe points) with a cut's parameters."""
+
+    cut: int
+    group: str
+    x: Floats
+    rows: NDArray[np.intp] | None  # in the table; None for probe points
+
+
+class Questions:
+    """Every message that the children of one task get."""
+
+    def __init__(self, task: Task, table: Table, cuts: Sequence[Cut]) -> None:
+        self._task = task
+        self._table = table
+        self._cuts = tuple(cuts)
+
+    @cached_property
+    def fits(self) -> list[tuple[tuple[str, ...], dict[str, Any], bytes]]:
+        """For every cut: its groups, the job's header, and its fit rows ordered by group."""
+        requests = []
+        for cut in self._cuts:
+            fit = self._table.rows(cut.fit)
+            order = np.argsort(fit.group_codes, kind="stable")
+            header = {"rows": np.bincount(fit.group_codes).tolist()}
+            body = fit.x[order].tobytes() + fit.y[order].tobytes()
+            requests.append((fit.group_names, header, body))
+        return requests
+
+    @cached_property
+    def calls(self) -> list[Call]:
+        """What the law is asked: every cut's held-out rows; all rows and the probes once."""
+        table, calls = self._table, []
+        widest = max(range(len(self._cuts)), key=lambda c: len(self._cuts[c].fit))
+        each = max(2, _PROBES // len(table.group_names))
+        for c, cut in enumerate(self._cuts):
+            rows = np.arange(len(table)) if c == widest else cut.held_out
+            codes = table.group_codes[rows]
+            for g, name in enumerate(table.group_names):
+                mine = rows[codes == g]
+                if len(mine):
+                    calls.append(Call(c, name, table.x[mine], mine))
+                if c == widest:
+                    points = probe_points(
+                        self._task.features, table.x[table.group_codes == g], each
+                    )
+                    calls.append(Call(c, name, points, None))
+        return calls
+
+    def predicting(self, cut: int) -> list[tuple[str, list[int]]]:
+        """The messages that have one cut predicted: way of asking and calls, group after group."""
+        mine = [i for i, call in enumerate(self.calls) if call.cut == cut]
+        return [(TOGETHER, list(part)) for _, part in groupby(mine, key=self._part)]
+
+    def checking(self) -> list[tuple[str, list[int]]]:
+        """The messages that have everything predicted again, row by row, in the reverse order."""
+        order = reversed(range(len(self.calls)))
+        parts = [list(part) for _, part in groupby(order, key=self._part)]
+        return [(how, part) for how in (ALONE, TURNED) for part in parts]
+
+    def message(
+        self, fitted: Sequence[dict[str, Floats]], chosen: Sequence[int], how: str
+    ) -> tuple[dict[str, Any], bytes]:
+        """The message that asks for these calls."""
+        calls, body = [], bytearray()
+        for i in chosen:
+            call = self.calls[i]
+            params = fitted[call.cut][call.group]
+            x, _ = self.rows(i, how)
+            calls.append({"rows": len(x), "shape": params.shape, "group": call.group})
+            body += x.tobytes() + params.tobytes()
+        return {"calls": calls, "how": how}, bytes(body)
+
+    def rows(self, i: int, how: str) -> tuple[Floats, NDArray[np.intp]]:
+        """The rows that a call sends, and which of them are its own."""
+        if how == ALONE:
+            return self._disguised[i]
+        return self.calls[i].x, np.arange(len(self.calls[i].x))
+
+    def _part(self, i: int) -> tuple[int, str]:
+        return self.calls[i].cut, self.calls[i].group
+
+    @cached_property
+    def _disguised(self) -> list[tuple[Floats, NDArray[np.intp]]]:
+        """For each call its rows with decoys among them, and where the real ones are.
+
+        A law could dig the other rows out of its process's memory. Among decoys, rows near real
+        ones, what it finds there differs from what it found in the process that predicted.
+        """
+        disguised = []
+        for i, call in enumerate(self.calls):
+            rng = np.random.default_rng([i, len(call.x)])
+            count = len(call.x) + max(1, len(call.x) // 8)
+            real = np.sort(rng.permutation(count)[: len(call.x)])
+            x = call.x[rng.integers(len(call.x), size=count)]
+            x = x * (1 + _JITTER * rng.uniform(-1, 1, x.shape))
+            x[real] = call.x
+            disguised.append((x, real))
+        return disguised
