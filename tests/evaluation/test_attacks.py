@@ -220,6 +220,39 @@ def found(name):
 """
 
 
+DIGGING = (
+    SEEING
+    + """
+KEPT = {}
+def every():
+    message = (found('message') or found('header'))[0]
+    numbers = (found('body') or found('numbers'))[0]
+    numbers = np.frombuffer(numbers) if isinstance(numbers, bytes) else numbers
+    at, calls = 0, []
+    for call in message['calls']:
+        size, count = call['rows'] * 2, int(np.prod(call['shape']))
+        calls.append((call['group'], numbers[at:at + size].reshape(-1, 2),
+                      numbers[at + size:at + size + count].reshape(call['shape'])))
+        at += size + count
+    KEPT.setdefault(numbers.tobytes(), calls)
+    return [call for calls in KEPT.values() for call in calls]
+def mine(p):
+    return [g for g, _, q in every() if np.array_equal(p, q)][0]
+def of_the_last_cut(p):
+    return [q for g, _, q in every() if g == mine(p)][-1]
+def of_the_first_cut(p):
+    return [q for g, _, q in every() if g == mine(p)][0]
+def of_the_other_group(p):
+    return ([q for g, _, q in every() if g != mine(p)] or [p])[-1]
+def whole_batch(p):
+    return [rows for _, rows, q in every() if np.array_equal(p, q)][0]
+def whole_numbers(p):
+    rows = np.concatenate([rows for _, rows, q in every() if np.array_equal(p, q)])
+    return np.unique(rows[(rows == np.rint(rows)).all(axis=1)], axis=0)
+"""
+)
+
+
 def test_a_fit_is_given_nothing_but_its_cut(judge: SandboxEvaluator) -> None:
     """The whole of what the harness holds is the cut's own rows, even for one who digs."""
     fit = FIT.replace("fit_scaling_law", "honest") + """
@@ -239,10 +272,10 @@ def fit_scaling_law(x, y):
 def test_a_law_is_given_no_target(judge: SandboxEvaluator) -> None:
     """All numbers that the predicting process holds are features or parameters."""
     top = (
-        SEEING
+        DIGGING
         + """
 def dig(y):
-    numbers = found('numbers')[0]
+    numbers = np.concatenate([np.ravel(part) for call in every() for part in call[1:]])
     print(sorted({round(float(v), 9) for v in numbers}))
     return y
 """
@@ -256,50 +289,18 @@ def dig(y):
     assert not np.isclose(seen[:, None], judge.table.y.ravel()[None], rtol=1e-7).any()
 
 
-LAST_CALL = (
-    SEEING
-    + """
-def every():
-    header, numbers = found('header')[0], found('numbers')[0]
-    width, at, calls = len(header['features']), 0, []
-    for call in header['calls']:
-        size, count = call['rows'] * width, int(np.prod(call['shape']))
-        calls.append((call['group'], numbers[at:at + size].reshape(-1, width),
-                      numbers[at + size:at + size + count].reshape(call['shape'])))
-        at += size + count
-    return calls
-def of_the_last_cut(p):
-    calls = every()
-    group = [g for g, _, q in calls if np.array_equal(p, q)][0]
-    return [q for g, _, q in calls if g == group][-1]
-def of_the_other_group(p):
-    calls = every()
-    at = [i for i, (_, _, q) in enumerate(calls) if np.array_equal(p, q)][0]
-    near = calls[at::-1] if calls[at][0] == 'code' else calls[at:]
-    return [q for g, _, q in near if g != calls[at][0]][0]
-def whole_batch(p):
-    return [rows for _, rows, q in every() if np.array_equal(p, q)][0]
-"""
-)
-LEAKS = {
-    # The cut along tokens was fitted on the largest sizes, which the cuts along size hide.
-    "another cut's parameters": predicting("honest_law(x, of_the_last_cut(p))", LAST_CALL),
-    "another cut's parameters, by gc": predicting(
-        "honest_law(x, of_the_last_cut(p))",
-        LAST_CALL.replace(
-            "found('header')[0], found('numbers')[0]",
-            "[d for d in gc.get_objects() if isinstance(d, dict) and 'calls' in d and 'op' in d]"
-            "[0], found('numbers')[0]",
-        ),
-    ),
-}
-
-
-@pytest.mark.parametrize("name", LEAKS)
+@pytest.mark.parametrize("which", ["of_the_last_cut", "of_the_first_cut"])
+@pytest.mark.parametrize("turned", [False, True])
 def test_one_cut_gains_nothing_from_another(
-    name: str, judge: SandboxEvaluator, honest: Evaluation
+    which: str, turned: bool, judge: SandboxEvaluator, sandbox: TemplateSandbox
 ) -> None:
-    assert_no_gain(judge.evaluate(LEAKS[name]), honest)
+    """The cut along tokens was fitted on the largest sizes, which the cuts along size hide."""
+    made = judge.cuts[::-1] if turned else judge.cuts
+    other = SandboxEvaluator(judge.task, judge.table, made, sandbox, judge.config)
+    cheat = predicting(f"honest_law(x, {which}(p))", DIGGING)
+    evaluation = other.evaluate(cheat)
+    assert evaluation.status is not ERROR, evaluation.reason  # it finds what it looks for
+    assert_no_gain(evaluation, other.evaluate(HONEST))
 
 
 # The last parameter carries a target that two of three cuts may see. Asked between them, in either
@@ -344,13 +345,21 @@ def test_a_cut_gains_nothing_from_two_others(
 
 @pytest.mark.parametrize(
     "expression",
-    ["y + 1e-3 * np.log(whole_batch(p)).mean()", "y + 1e-3 * of_the_other_group(p)[0]"],
-    ids=["other rows", "other group's parameters"],
-)  # fmt: skip
+    [
+        "y + 1e-3 * np.log(whole_batch(p)).mean()",
+        pytest.param(
+            "y + 1e-3 * np.log(whole_numbers(p)).mean()",
+            marks=pytest.mark.xfail(reason="decoys are no whole numbers", strict=True),
+        ),
+        "y + 1e-3 * of_the_other_group(p)[0]",
+    ],
+    ids=["other rows", "other rows without decoys", "other group's parameters"],
+)
 def test_digging_for_other_rows_and_groups_is_noticed(
     expression: str, judge: SandboxEvaluator
 ) -> None:
-    assert judge.evaluate(predicting(expression, LAST_CALL)).status is not OK
+    evaluation = judge.evaluate(predicting(expression, DIGGING))
+    assert evaluation.status is REJECTED, evaluation.reason
 
 
 def test_a_global_does_not_reach_from_the_fit_to_the_law(
