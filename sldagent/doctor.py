@@ -32,8 +32,8 @@ def _sandbox() -> Finding:
     libraries = f"numpy {versions['numpy']}, scipy {versions['scipy']}"
     words = {
         Protection.FULL: "full: Landlock for files, seccomp for system calls, resource limits",
-        Protection.SECCOMP: "seccomp and resource limits; Landlock is missing, so programs can "
-        "open no file at all (Linux 5.13 or newer with Landlock enabled brings it)",
+        Protection.SECCOMP: "seccomp and resource limits; Landlock, the second lock on files, is "
+        "missing (Linux 5.13 or newer with Landlock enabled brings it)",
         Protection.LIMITS: "resource limits only: programs of others are refused without "
         "--unprotected; use Linux with libseccomp (Debian's package libseccomp2)",
     }

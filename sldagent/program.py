@@ -18,7 +18,7 @@ START, END = "EVOLVE-BLOCK-START", "EVOLVE-BLOCK-END"
 _MARKER = re.compile(rf"^[ \t\f]*(#)[ \t]*({START}|{END})[ \t\f]*$", re.MULTILINE)
 # Found in the text, since walking the syntax tree for a hint costs a millisecond a program.
 _IMPORT = re.compile(r"^[ \t]*(?:from|import)[ \t][^\n]*", re.MULTILINE)
-_DOTTED = re.compile(r"\bscipy\.\w+")
+_DOTTED = re.compile(r"\b(?:scipy|optimize)\.\w+")
 _WORD = re.compile(r"[\w.]+")
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 _BOM = "\ufeff"

@@ -131,7 +131,7 @@ def _numbers(value: Any, what: str) -> np.ndarray:
         if raw.dtype.kind in "USMmcV":
             raise TypeError(f"dtype {raw.dtype}")
         array = np.array(raw, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         text = " ".join(str(error).split())[:120]
         raise _Failure("invalid", f"{what} is no array of real numbers ({text})") from None
     return array

@@ -3,6 +3,7 @@
 Made once for a task's rows and cuts; only the fitted parameters change from program to program.
 """
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,7 +21,6 @@ from sldagent.task import Task
 Floats = NDArray[np.float64]
 
 TOGETHER, ALONE, TURNED = "together", "alone", "turned"  # ways of asking; see the harness
-_JITTER = 0.02  # relative distance of a decoy from a real row
 _PROBES = 64  # points beyond the data in all, shared by the groups
 
 
@@ -41,6 +41,7 @@ class Questions:
         self._task = task
         self._table = table
         self._cuts = tuple(cuts)
+        self._secret = secrets.randbits(64)  # or a law could compute where the decoys are
 
     @cached_property
     def fits(self) -> list[tuple[tuple[str, ...], dict[str, Any], bytes]]:
@@ -111,16 +112,15 @@ class Questions:
     def _disguised(self) -> list[tuple[Floats, NDArray[np.intp]]]:
         """For each call its rows with decoys among them, and where the real ones are.
 
-        A law could dig the other rows out of its process's memory. Among decoys, rows near real
-        ones, what it finds there differs from what it found in the process that predicted.
+        A law could dig the other rows out of its process's memory. Among decoys, mixed from the
+        columns of real ones, it finds there something else than in the process that predicted.
         """
         disguised = []
         for i, call in enumerate(self.calls):
-            rng = np.random.default_rng([i, len(call.x)])
+            rng = np.random.default_rng([i, self._secret])
             count = len(call.x) + max(1, len(call.x) // 8)
             real = np.sort(rng.permutation(count)[: len(call.x)])
-            x = call.x[rng.integers(len(call.x), size=count)]
-            x = x * (1 + _JITTER * rng.uniform(-1, 1, x.shape))
+            x = np.column_stack([rng.choice(column, count) for column in call.x.T])
             x[real] = call.x
             disguised.append((x, real))
         return disguised

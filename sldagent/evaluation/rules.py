@@ -64,7 +64,8 @@ def check_independence(
         (reversed_, "changes from {b:.8g} to {o:.8g} when the rows are put in another order"),
     ):
         same = np.isclose(batch, other, rtol=TOLERANCE, atol=0.0, equal_nan=True)
-        same |= np.abs(batch - other) <= _OF_SPREAD * spread
+        with np.errstate(invalid="ignore"):
+            same |= np.abs(batch - other) <= _OF_SPREAD * spread
         if same.all():
             continue
         i, j = np.argwhere(~same)[0]

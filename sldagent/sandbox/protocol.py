@@ -10,7 +10,7 @@ class Protection(StrEnum):
     """What stands between a program and the machine, strongest first."""
 
     FULL = "full"  # Landlock (files) and seccomp (system calls) and resource limits
-    SECCOMP = "seccomp"  # no Landlock: every open is refused; seccomp and resource limits
+    SECCOMP = "seccomp"  # no Landlock: seccomp, which refuses every open, and resource limits
     LIMITS = "limits"  # resource limits and a separate process only: not for strangers' code
 
     @property

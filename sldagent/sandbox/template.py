@@ -12,6 +12,7 @@ the memory of another. Messages on the control socket have a fixed size:
                          P: process id of the child; X: its end
 """
 
+import contextlib
 import ctypes
 import gc
 import importlib
@@ -39,16 +40,17 @@ _MADV_COLLAPSE = 25  # Linux 6.1
 # What nearly every program uses: loaded before the first fork, so that no child pays for it.
 _PRELOAD = """
 collections dataclasses functools itertools math random secrets typing warnings
-numpy numpy.linalg numpy.random scipy scipy.linalg scipy.optimize scipy.special
+multiprocessing multiprocessing.pool numpy numpy.linalg numpy.random
+scipy scipy.linalg scipy.optimize scipy.special
 """.split()
-# Loaded when a program names them, since every mapped library makes every fork slower; all at once
-# where children can open no file.
-_ON_DEMAND = """
-bisect copy datetime decimal enum fractions heapq json numbers operator re statistics string
-numpy.fft numpy.polynomial scipy.constants scipy.fft scipy.integrate scipy.interpolate
-scipy.ndimage scipy.signal scipy.sparse scipy.sparse.linalg scipy.spatial scipy.stats
-scipy.stats.qmc
-""".split()
+# Others are loaded when a program names them, since every mapped library makes every fork slower
+# and children can open no file: any module of these packages and of the standard library, but for
+# those that do something when they are imported.
+_LIBRARIES = ("numpy", "scipy")
+# What scipy imports only when a function is called: methods of `minimize`, by version, and `shgo`.
+_LATE = ("scipy._lib.pyprima", "scipy._lib.cobyqa")
+_BEHIND = {"shgo": "scipy.stats.qmc"}
+_ACTIVE = ("antigravity", "this", "idlelib", "turtledemo", "test", "__main__", "site")
 
 
 def _load(path: str, name: str) -> ModuleType:
@@ -133,6 +135,15 @@ def _import(names: Iterable[str]) -> None:
         importlib.import_module(name)
 
 
+def _import_if_known(name: str) -> None:
+    """Imports a library module; a name that is none (a function, a typing error) does nothing."""
+    top = name.partition(".")[0]
+    if top in _ACTIVE or not (top in _LIBRARIES or top in sys.stdlib_module_names):
+        return
+    with contextlib.suppress(Exception):
+        importlib.import_module(name)
+
+
 def _settle() -> None:
     """Makes forks cheap.
 
@@ -165,7 +176,8 @@ def _serve(control: socket.socket, parts: Parts) -> None:
             continue  # meant for a child that has just ended
         if kind == b"I":
             wanted = json.loads(control.recv(memory, socket.MSG_WAITALL))
-            _import(name for name in _ON_DEMAND if name in wanted)
+            for name in wanted:
+                _import_if_known(_BEHIND.get(name.rpartition(".")[2], name))
             _settle()
             continue
         job = fds[0]
@@ -196,12 +208,12 @@ def main() -> None:
         # not numpy's or scipy's, and fifty mapped segments that every fork would copy.
         sys.modules["charset_normalizer"] = None  # type: ignore[assignment]
         _import(_PRELOAD)
+        for name in _LATE:
+            _import_if_known(name)
         harness = _load(sys.argv[2], "harness")
         wanted = sys.argv[3].split(",")
         lock = lockdown.Lockdown(("numpy", "scipy"), "landlock" in wanted, "seccomp" in wanted)
         versions = {name: sys.modules[name].__version__ for name in ("numpy", "scipy")}
-        if lock.protection == "seccomp":
-            _import(_ON_DEMAND)
         ready = {"protection": lock.protection, "versions": versions}
     except Exception:
         ready = {"error": traceback.format_exc(limit=3)}

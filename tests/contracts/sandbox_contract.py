@@ -303,12 +303,22 @@ send({'got': (libc.getenv(b'OPENAI_API_KEY') or b'').decode()})
         assert world.control(environ) == [{"got": KEY}]
         assert got(attack(environ)) == [""]
 
+    def test_opens_nothing_at_all(self, sandbox: TemplateSandbox) -> None:
+        """Not even libraries: reading sets a file's access time, which another child could see."""
+        for code in (
+            "open(os.devnull)",
+            "open(np.__file__)",
+            "os.listdir(os.path.dirname(np.__file__))",
+        ):
+            outcome = sandbox.run(Job({"code": code, "give": {}}), LIMITS)
+            assert outcome.frames[0][0]["refused"] == "PermissionError"
+
     def test_descriptors_lead_nowhere(self, attack: Callable[..., Outcome], world: World) -> None:
         code = """
 found = []
 for fd in range(300):
     if fd == 3: continue
-    try: name = os.readlink(f'/proc/self/fd/{fd}')
+    try: name = os.fstat(fd).st_rdev
     except OSError: continue
     for act in (lambda: os.write(fd, b'HERE'), lambda: os.read(fd, 1) if fd != 0 else b''):
         try: act()
@@ -317,7 +327,7 @@ for fd in range(300):
 send({'got': found})
 """
         (opened,) = got(attack(code))
-        assert set(opened) == {"/dev/null"}
+        assert set(opened) == {os.stat("/dev/null").st_rdev}
         without = subprocess.run(
             [sys.executable, str(HARNESS), code.replace("send(", "print(")],
             capture_output=True, check=True,
@@ -359,13 +369,13 @@ while frame:
 for thing in gc.get_objects():
     for part in gc.get_referents(thing):
         if isinstance(part, bytes) and len(part) > 31 and part[:16] == half[0]: hits.append('gc')
-page, vector = 4096, (ctypes.c_ubyte * 1)()
-libc.mincore.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]
+page, normal = 4096, 0
+libc.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
 seen = set()
 for start in (id(hits), id(sys), np.ones(99).ctypes.data, id(b'x' * 5000)):
     for step in (-page, page):
         at = start // page * page
-        while libc.mincore(at, page, vector) == 0 and len(seen) < 40000:
+        while libc.madvise(at, page, normal) == 0 and len(seen) < 40000:
             if at not in seen:
                 seen.add(at)
                 text = ctypes.string_at(at, page)

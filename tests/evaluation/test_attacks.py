@@ -285,7 +285,7 @@ def dig(y):
     evaluation = judge.evaluate(source)
     assert evaluation.status is OK, evaluation.reason
     seen = np.array(eval(evaluation.output.rpartition("]")[0] + "]"))
-    assert len(seen) > 10
+    assert len(seen) >= 8  # a group's parameters and rows
     assert not np.isclose(seen[:, None], judge.table.y.ravel()[None], rtol=1e-7).any()
 
 

@@ -41,7 +41,7 @@ import colorsys, fractions
 import scipy.stats, numpy.polynomial
 send({'got': [float(scipy.stats.norm.cdf(0)), colorsys.__name__]})
 """
-        job = Job({"code": code, "give": {}}, modules=("scipy.stats", "os", "sldagent"))
+        job = Job({"code": code, "give": {}}, modules=("scipy.stats", "colorsys", "os", "sldagent"))
         assert got(sandbox.run(job, LIMITS)) == [[0.5, "colorsys"]]
 
 
@@ -54,13 +54,10 @@ class TestWithoutLandlock(SandboxContract):
     def test_says_what_protects(self, sandbox: TemplateSandbox) -> None:
         assert sandbox.protection is Protection.SECCOMP
 
-    def test_opens_nothing_at_all(self, sandbox: TemplateSandbox) -> None:
-        job = Job({"code": "open(os.devnull)", "give": {}})
-        assert sandbox.run(job, LIMITS).frames[0][0]["refused"] == "PermissionError"
-
     def test_imports_what_programs_use(self, sandbox: TemplateSandbox) -> None:
         code = "import scipy.stats, numpy.polynomial, statistics; send({'got': 1})"
-        assert got(sandbox.run(Job({"code": code, "give": {}}), LIMITS)) == [1]
+        job = Job({"code": code, "give": {}}, modules=("scipy.stats", "statistics"))
+        assert got(sandbox.run(job, LIMITS)) == [1]
 
 
 class TestControls:

@@ -1,0 +1,98 @@
+"""What programs use of numpy and scipy works in a child, which can open no file."""
+
+from collections.abc import Iterator
+
+import pytest
+from contracts.sandbox_contract import LIMITS
+
+from sldagent.sandbox.process import TemplateSandbox
+from sldagent.sandbox.protocol import End, Job
+
+HARNESS = """
+def run(channel):
+    header, _ = channel.receive()
+    try:
+        exec(header["code"], {})
+        channel.send({"done": True})
+    except Exception as error:
+        channel.send({"failed": f"{type(error).__name__}: {error}"})
+"""
+
+START = """
+import numpy as np
+from scipy import optimize
+x = np.linspace(1.0, 9.0, 30)
+y = 2.0 + 3.0 * x**-0.5
+def residuals(p): return p[0] + p[1] * x ** -p[2] - y
+def loss(p): return float(np.sum(residuals(p) ** 2))
+box = [(0, 5), (0, 5), (0, 2)]
+start = [1.0, 1.0, 1.0]
+"""
+METHODS = (
+    "Nelder-Mead", "Powell", "CG", "BFGS", "L-BFGS-B", "TNC", "COBYLA", "COBYQA", "SLSQP",
+    "trust-constr",
+)  # fmt: skip
+CALLS = {
+    **{f"minimize {m}": f"optimize.minimize(loss, start, method={m!r})" for m in METHODS},
+    **{
+        f"least_squares {m}": f"optimize.least_squares(residuals, start, method={m!r})"
+        for m in ("trf", "dogbox", "lm")
+    },
+    "robust": "optimize.least_squares(residuals, start, loss='soft_l1', bounds=(0, 9))",
+    "curve_fit": "optimize.curve_fit(lambda x, a, b, c: a + b * x**-c, x, y, p0=start)",
+    "differential_evolution": "optimize.differential_evolution(loss, box, maxiter=3)",
+    "dual_annealing": "optimize.dual_annealing(loss, box, maxiter=3)",
+    "basinhopping": "optimize.basinhopping(loss, start, niter=2)",
+    "direct": "optimize.direct(loss, box, maxiter=5)",
+    "brute": "optimize.brute(loss, box, Ns=3)",
+    "nnls": "optimize.nnls(np.stack([x**0, x**-0.5], 1), y)",
+    "lsq_linear": "optimize.lsq_linear(np.stack([x**0, x**-0.5], 1), y, bounds=(0, 9))",
+    "linprog": "optimize.linprog([1, 2], A_ub=[[-1, -1]], b_ub=[-1])",
+    "root": "optimize.root(lambda p: [p[0] - 1, p[1] - 2], [0, 0])",
+    "root_scalar": "optimize.root_scalar(lambda t: t * t - 2, bracket=(0, 2))",
+    "minimize_scalar": "optimize.minimize_scalar(lambda t: (t - 1) ** 2)",
+    "isotonic": "optimize.isotonic_regression(y)",
+    "lstsq": "np.linalg.lstsq(np.stack([x**0, x**-0.5], 1), y, rcond=None)",
+    "polyfit": "np.polyfit(x, y, 2)",
+    "polynomial": "np.polynomial.Polynomial.fit(x, y, 2)(x)",
+    "genfromtext": "np.array('1 2 3'.split(), float)",
+    "special": "__import__('scipy.special').special.expit(x)",
+    "expm": "__import__('scipy.linalg').linalg.expm(np.eye(3))",
+}
+NAMED = {
+    "scipy.stats": "stats.linregress(x, y), stats.theilslopes(y, x), stats.qmc.Sobol(2).random(8)",
+    "scipy.interpolate": "interpolate.PchipInterpolator(x, y)(x)",
+    "scipy.optimize.shgo": "optimize.shgo(loss, box, n=8)",
+    "scipy.signal": "signal.savgol_filter(y, 5, 2)",
+    "scipy.integrate": "integrate.quad(lambda t: t, 0, 1)",
+    "scipy.spatial": "spatial.distance.pdist(x[:, None])",
+    "scipy.ndimage": "ndimage.gaussian_filter1d(y, 1.0)",
+    "scipy.cluster.vq": "cluster.vq.kmeans2(x[:, None], 2, seed=0)",
+    "scipy.sparse.linalg": "sparse.linalg.lsqr(np.stack([x**0, x], 1), y)",
+}
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TemplateSandbox]:
+    harness = tmp_path_factory.mktemp("harness") / "harness.py"
+    harness.write_text(HARNESS)
+    with TemplateSandbox(harness) as sandbox:
+        yield sandbox
+
+
+def run(sandbox: TemplateSandbox, code: str, modules: tuple[str, ...] = ()) -> None:
+    outcome = sandbox.run(Job({"code": START + code}, b"", modules), LIMITS)
+    assert outcome.end is End.FINISHED, outcome.reason
+    assert [head for head, _ in outcome.frames] == [{"done": True}]
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_what_every_program_may_use_works(name: str, sandbox: TemplateSandbox) -> None:
+    run(sandbox, CALLS[name])
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_what_a_program_names_is_there(name: str, sandbox: TemplateSandbox) -> None:
+    run(
+        sandbox, f"from scipy import {name.split('.')[1]}\n{NAMED[name]}", (name, "scipy.stats.qmc")
+    )
