@@ -225,6 +225,8 @@ def _start_ray(workers: int | None, address: str | None, folder: str | None) -> 
         raise PrerequisiteError(f"Ray cannot be started{where}: {text}") from error
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, terminate)  # Ray sets one of its own
+        # And it ignores SIGCHLD, which would lose the exit codes of every process started here.
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     return ray
 
 

@@ -108,6 +108,7 @@ def _unprotected(code: str, give: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def main() -> None:
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # children are waited for, whatever is inherited
     if len(sys.argv) > 1:
         os.dup2(os.open(os.devnull, os.O_RDWR), 3)
         attempt(sys.argv[1], {}, b"", lambda _: None)

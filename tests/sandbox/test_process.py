@@ -41,7 +41,9 @@ import colorsys, fractions
 import scipy.stats, numpy.polynomial
 send({'got': [float(scipy.stats.norm.cdf(0)), colorsys.__name__]})
 """
-        job = Job({"code": code, "give": {}}, modules=("scipy.stats", "colorsys", "os", "sldagent"))
+        job = Job(
+            {"code": code, "give": {}}, modules=("scipy.stats", "colorsys", "fractions", "os")
+        )
         assert got(sandbox.run(job, LIMITS)) == [[0.5, "colorsys"]]
 
 
@@ -56,7 +58,7 @@ class TestWithoutLandlock(SandboxContract):
 
     def test_imports_what_programs_use(self, sandbox: TemplateSandbox) -> None:
         code = "import scipy.stats, numpy.polynomial, statistics; send({'got': 1})"
-        job = Job({"code": code, "give": {}}, modules=("scipy.stats", "statistics"))
+        job = Job({"code": code, "give": {}}, modules=("scipy.stats", "statistics", "os"))
         assert got(sandbox.run(job, LIMITS)) == [1]
 
 
