@@ -1,6 +1,6 @@
 """What a sandbox is to those who use it: jobs in, outcomes out, numbers and JSON only."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -124,4 +124,3 @@ class SandboxOptions:
 
     landlock: bool = True
     seccomp: bool = True
-    environment: dict[str, str] = field(default_factory=dict)
