@@ -11,6 +11,8 @@ from sldagent.data.findings import find_repeats, find_warnings
 from sldagent.data.headroom import find_problems
 from sldagent.data.sources import load_train
 from sldagent.data.tasks import find_task
+from sldagent.table import Table
+from sldagent.task import Task
 
 # A standard deviation of fewer repeats is not known well enough to condemn a table by.
 _REPEATS = 5
@@ -52,7 +54,11 @@ def check_task(name: str, data: str | None = None) -> Check:
         PrerequisiteError: There are no data.
     """
     task = find_task(name)
-    table = load_train(task, data)
+    return check_table(task, load_train(task, data))
+
+
+def check_table(task: Task, table: Table) -> Check:
+    """The same for rows that are at hand; raises DataError where no cut can be made."""
     cuts = make_cuts(task, table)
     repeats = find_repeats(table)
     noise = repeats.noise if repeats.rows >= _REPEATS else None

@@ -210,9 +210,10 @@ def _lines(table: Table, axis: int) -> list[NDArray[np.intp]]:
     others = np.column_stack([table.group_codes, np.delete(table.x, axis, axis=1)])
     _, codes = np.unique(others, axis=0, return_inverse=True)
     found = []
-    for code in range(codes.max() + 1):
-        rows = np.flatnonzero(codes == code)
-        rows = rows[np.argsort(table.x[rows, axis], kind="stable")]
+    order = np.lexsort((table.x[:, axis], codes))
+    for rows in np.split(order, np.cumsum(np.bincount(codes))[:-1]):
+        if len(rows) < _LEVELS:
+            continue
         levels = len(np.unique(table.x[rows, axis]))
         if levels == len(rows) >= _LEVELS:
             found.append(rows)

@@ -1,7 +1,8 @@
 """Where a task's tables come from.
 
-In this order: what the user points at with `--data`, or else with SLDAGENT_DATA; the hub's cache;
-the hub. Data that the user named are never looked for anywhere else.
+In this order: what the user points at with `--data`; the task's own folder, where tables lie beside
+its task.toml; what SLDAGENT_DATA points at; the hub's cache; the hub. Data that the user named are
+never looked for anywhere else.
 """
 
 import os
@@ -36,8 +37,8 @@ def load_train(task: Task, data: str | Path | None = None) -> Table:
     """The task's training table.
 
     `data` is a folder with `<task>/train.csv` (short or long task name; or parquet), a folder with
-    `train.csv` itself, or one table; None asks the environment variable SLDAGENT_DATA, and where
-    that is not set the hub, for tasks whose tables lie there.
+    `train.csv` itself, or one table; None looks beside the task.toml, then asks the environment
+    variable SLDAGENT_DATA, and where that is not set the hub, for tasks whose tables lie there.
 
     Raises:
         DataError: The path does not exist, or the table does not fit the task.
@@ -49,7 +50,7 @@ def load_train(task: Task, data: str | Path | None = None) -> Table:
 
 def find_table(task: Task, split: Split, data: str | Path | None = None) -> Source:
     """The file that holds a split, downloaded if need be. `data` and errors as in `load_train`."""
-    given = _named(data)
+    given = _named(task, data)
     if given is not None:
         return _local(task, split, given)
     if task.hub is None:
@@ -66,23 +67,33 @@ def find_table(task: Task, split: Split, data: str | Path | None = None) -> Sour
 
 def at_hand(tasks: Sequence[Task], data: str | Path | None = None) -> list[Source | None]:
     """The training table of each task where it is on this machine; looks at names only."""
-    given = _named(data)
-    if given is None:
-        sources = [task.hub for task in tasks if task.hub is not None]
-        copies = dict(zip(sources, hub.cached(sources, "train"), strict=True))
-        return [
-            Source(path, hub.origin(task.hub, "train"))
-            if task.hub is not None and (path := copies[task.hub])
-            else None
-            for task in tasks
-        ]
+    named = [_named(task, data) for task in tasks]
+    missing = [t.hub for t, given in zip(tasks, named, strict=True) if not given and t.hub]
+    copies = dict(zip(missing, hub.cached(missing, "train"), strict=True))
     found: list[Source | None] = []
-    for task in tasks:
-        try:
-            found.append(_local(task, "train", given))
-        except PrerequisiteError:
-            found.append(None)
+    for task, given in zip(tasks, named, strict=True):
+        if given is not None:
+            try:
+                found.append(_local(task, "train", given))
+            except PrerequisiteError:
+                found.append(None)
+            continue
+        path = copies[task.hub] if task.hub is not None else None
+        origin = hub.origin(task.hub, "train") if task.hub is not None else ""
+        found.append(Source(path, origin) if path else None)
     return found
+
+
+def anchor(task: Task, data: str | Path | None = None) -> str | None:
+    """The source of a task's tables spelled out, for a later call; None means the hub.
+
+    What `load_train` reads now, it reads then, whatever the folder or the environment.
+
+    Raises:
+        DataError: The named path does not exist.
+    """
+    given = _named(task, data)
+    return None if given is None else str(given.resolve())
 
 
 def fetch_both(task: Task) -> tuple[Path, Path]:
@@ -97,9 +108,14 @@ def fetch_both(task: Task) -> tuple[Path, Path]:
     return hub.renew(task.hub, "train"), hub.renew(task.hub, "test")
 
 
-def _named(data: str | Path | None) -> Path | None:
-    """What the user named, which exists then."""
-    given = data or os.environ.get("SLDAGENT_DATA")
+def _named(task: Task, data: str | Path | None) -> Path | None:
+    """What the user named, which exists then, or the task's folder where tables lie in it."""
+    usual = os.environ.get("SLDAGENT_DATA")
+    own = Path(task.origin).parent if task.origin else None
+    # The command line hands over the variable's value as if it had been typed.
+    if own is not None and (not data or str(data) == usual) and _table_in(own, "train"):
+        return own
+    given = data or usual
     if not given:
         return None
     path = Path(given).expanduser()

@@ -36,7 +36,7 @@ def read_table(path: Path, task: Task) -> Table:
         DataError: The file is no such table; the message names file, line or row, and column.
     """
     try:
-        header, rows = _read_parquet(path) if _is_parquet(path) else _read_csv(path)
+        header, rows = read_parquet(path) if is_parquet(path) else _read_csv(path)
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
     columns = [*task.features, *task.targets]
@@ -55,34 +55,39 @@ def read_table(path: Path, task: Task) -> Table:
     return Table(values[:, :split], values[:, split:], tuple(groups), str(path))
 
 
-def _is_parquet(path: Path) -> bool:
+def is_parquet(path: Path) -> bool:
+    """Whether the file begins as a parquet file does, whatever its name."""
     with path.open("rb") as file:
         return file.read(4) == b"PAR1"
 
 
 def _read_csv(path: Path) -> tuple[list[str], Iterator[Row]]:
     """Header and rows. The csv module, not pandas, since errors must name the line of the file."""
-    lines = _csv_lines(path)
+    lines = csv_lines(path)
     header = next(lines, (0, []))[1]
     if not header:
         raise DataError(f"{path}: the file is empty")
     for separator, name in ((";", "semicolons"), ("\t", "tabs")):
         if len(header) == 1 and separator in header[0]:
-            raise DataError(f"{path}: columns are separated by {name}; separate them by commas")
-    return header, _csv_rows(path, len(header), lines)
+            raise DataError(
+                f"{path}: columns are separated by {name}; separate them by commas, or"
+                " make a task of the file with `sldagent tasks new`"
+            )
+    return header, csv_rows(path, len(header), lines)
 
 
-def _csv_rows(path: Path, width: int, lines: Iterator[tuple[int, list[str]]]) -> Iterator[Row]:
+def csv_rows(path: Path, width: int, lines: Iterator[tuple[int, list[str]]]) -> Iterator[Row]:
+    """The rows below the header; raises DataError for one that is not of its width."""
     for line, cells in lines:
         if len(cells) != width:
             raise DataError(f"{path}, line {line}: {len(cells)} cells, but the header has {width}")
         yield f"line {line}", cells
 
 
-def _csv_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Line number and cells of everything but blank lines."""
+def csv_lines(path: Path, separator: str = ",") -> Iterator[tuple[int, list[str]]]:
+    """Line number and cells of everything but blank lines; raises DataError where it is no CSV."""
     with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.reader(file, strict=True)
+        reader = csv.reader(file, strict=True, delimiter=separator)
         start = 1
         try:
             for cells in reader:
@@ -93,7 +98,8 @@ def _csv_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
             raise DataError(f"{path}, line {start}: neither CSV nor parquet: {error}") from error
 
 
-def _read_parquet(path: Path) -> tuple[list[str], Iterator[Row]]:
+def read_parquet(path: Path) -> tuple[list[str], Iterator[Row]]:
+    """Names of the columns, and the rows; raises DataError where the file is damaged."""
     import pyarrow
     import pyarrow.parquet
 

@@ -69,6 +69,13 @@ def find_task(name_or_path: str | Path, cwd: Path | None = None) -> Task:
     raise TaskError(f"no task '{text}'{hint}; give {', '.join(known)} or the path of a task.toml")
 
 
+def lasting_name(task: Task) -> str:
+    """What finds the task later, from any folder: a packaged task's name, else its file's path."""
+    file = Path(task.origin).resolve()
+    packaged_tasks = packaged.packaged_folder("tasks").resolve()
+    return task.name if file.is_relative_to(packaged_tasks) else str(file)
+
+
 def list_tasks(cwd: Path | None = None) -> tuple[Task, ...]:
     """Every task that `find_task` finds by name, sorted by name.
 

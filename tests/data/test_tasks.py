@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from sldagent.data.tasks import find_task, list_tasks, read_task
+from sldagent.data.tasks import find_task, lasting_name, list_tasks, read_task
 from sldagent.errors import TaskError
 from sldagent.task import CutKind, Role, Task
 
@@ -38,6 +38,15 @@ def test_columns_are_those_of_the_benchmark_in_their_order(name: str, shared_dat
     left = [c for c in header if c not in (task.group_column, *task.ignored)]
     assert left == [*task.feature_names, *task.target_names]
     assert set(task.ignored) <= set(header)
+
+
+def test_a_lasting_name_finds_the_task_from_any_folder(
+    tmp_path: Path, write_task: Callable[..., Path]
+) -> None:
+    assert lasting_name(find_task("moe", tmp_path)) == "moe"
+    own = find_task(write_task().parent)
+    (tmp_path / "elsewhere").mkdir()
+    assert find_task(lasting_name(own), tmp_path / "elsewhere") == own
 
 
 def test_long_names_are_understood(tmp_path: Path) -> None:

@@ -1,0 +1,230 @@
+"""Takes rows out of a user's table that no law should be fitted to, and says which."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sldagent.data.choices import Finding, Keep, Wishes
+from sldagent.data.frames import Frame
+from sldagent.data.naming import Meaning, guess_by_name, words_of
+
+Bools = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+
+_FINISHED = frozenset(("finished", "completed", "complete", "done", "success", "succeeded", "ok"))
+# Logarithm of the least factor between a target that belongs and one that comes of divergence.
+_GAP = np.log(5.0)
+_LEAST_STEPS = 3
+_RUN_WORDS = frozenset(("run", "runs", "job", "exp", "experiment", "uid", "uuid"))
+# With a smaller share of cells that are numbers, a column is one of labels.
+NUMERIC = 0.8
+
+
+def drop_copies(frame: Frame, wishes: Wishes) -> tuple[Frame, list[Finding]]:
+    """Leaves out rows that equal an earlier one in every cell."""
+    seen: dict[tuple[str, ...], int] = {}
+    for i, cells in enumerate(zip(*frame.columns.values(), strict=True)):
+        seen.setdefault(tuple(map(str, cells)), i)
+    copies = np.ones(len(frame), dtype=np.bool_)
+    copies[list(seen.values())] = False
+    if not copies.any():
+        return frame, []
+    what = f"copies of another row, in every cell: {rows_of(copies)} ({places(frame, copies)})"
+    if Keep.COPIES in wishes.keep:
+        return frame, [Finding(what, "kept, and weigh twice", "leave out --keep copies")]
+    return frame.rows(~copies), [Finding(what, "left out", "--keep copies")]
+
+
+def drop_unfinished(frame: Frame, wishes: Wishes) -> tuple[Frame, list[Finding]]:
+    """Leaves out runs whose state is not that of a run that came to its end."""
+    for name in frame.columns:
+        guess = guess_by_name(name)
+        if guess is None or guess.meaning is not Meaning.STATE or name in wishes.targets:
+            continue
+        states = [state.lower() for state in frame.texts(name)]
+        finished = np.array([state in _FINISHED for state in states])
+        if not finished.any() or finished.all():
+            continue
+        others = sorted(
+            {s or "empty" for s, done in zip(states, finished, strict=True) if not done}
+        )
+        what = f"{name} is {' or '.join(others)} in {rows_of(~finished)}"
+        if Keep.UNFINISHED in wishes.keep:
+            return frame, [Finding(what, "kept", "leave out --keep unfinished")]
+        return frame.rows(finished), [Finding(what, "left out", "--keep unfinished")]
+    return frame, []
+
+
+def drop_without_target(frame: Frame, wishes: Wishes) -> tuple[Frame, list[Finding]]:
+    """Leaves out rows without a finite number for every target."""
+    keep = np.ones(len(frame), dtype=np.bool_)
+    found = []
+    for name in wishes.targets:
+        missing = frame.missing(name)
+        bad = ~np.isfinite(frame.numbers(name)) & ~missing
+        ignore = f"leave out --target {name}" if len(wishes.targets) > 1 else ""
+        if missing.any():
+            what = f"no {name} in {rows_of(missing)} ({places(frame, missing)})"
+            found.append(Finding(what, "left out", ignore))
+        if bad.any():
+            cells = sorted({str(frame.columns[name][i])[:20] for i in np.flatnonzero(bad)})[:3]
+            what = f"{name} is {', '.join(cells)} in {rows_of(bad)} ({places(frame, bad)})"
+            found.append(Finding(what, "diverged or no number, left out", ignore))
+        keep &= ~missing & ~bad
+    return frame.rows(keep), found
+
+
+def drop_diverged(frame: Frame, wishes: Wishes) -> tuple[Frame, list[Finding]]:
+    """Leaves out rows whose target lies far above all others, across a gap."""
+    found = []
+    out = np.zeros(len(frame), dtype=np.bool_)
+    for name in wishes.targets:
+        values = frame.numbers(name)
+        highest = _highest_that_belongs(values)
+        huge = values > highest
+        if not huge.any():
+            continue
+        what = f"{name} is {values[huge].min():.4g} and more in {rows_of(huge)}"
+        what += f" ({places(frame, huge)}), and {highest:.4g} at most elsewhere"
+        if Keep.DIVERGED in wishes.keep:
+            found.append(Finding(what, "kept", "leave out --keep diverged"))
+        else:
+            found.append(Finding(what, "taken for diverged, left out", "--keep diverged"))
+            out |= huge
+    return frame.rows(~out), found
+
+
+def _highest_that_belongs(values: Floats) -> float:
+    """The largest target below the first gap in the upper half; the largest where there is none.
+
+    A gap is wide, and wider than twice any below it: steep laws have steps everywhere. What is at
+    most one, as scores are, is never huge.
+    """
+    ordered = np.sort(values)
+    if len(ordered) < 5 or ordered[0] <= 0 or ordered[-1] <= 1:
+        return float(ordered[-1])
+    steps = np.diff(np.log(ordered))
+    below = np.maximum.accumulate(steps)[:-1]
+    wide = np.flatnonzero(steps[1:] > np.maximum(_GAP, 2 * below)) + 1
+    upper = wide[wide >= len(ordered) // 2]
+    return float(ordered[upper[0]] if len(upper) else ordered[-1])
+
+
+def keep_last_steps(frame: Frame, wishes: Wishes) -> tuple[Frame, list[Finding]]:
+    """Of curves, with many rows a run, the last row of each run.
+
+    A table in which nothing but the step varies is one of curves only, and keeps its rows.
+    """
+    step = _progress(frame, wishes)
+    if step is None or step in wishes.roles:
+        return frame, []
+    keys, by = _runs(frame, step, wishes)
+    if keys is None:
+        return frame, []
+    steps = frame.numbers(step)
+    lengths = np.bincount(keys)
+    if np.median(lengths) < _LEAST_STEPS:
+        return frame, []
+    what = f"{len(lengths)} runs (by {by}) have {int(np.median(lengths))} rows each along {step}"
+    if Keep.STEPS in wishes.keep:
+        return frame, [Finding(what, "all kept", "leave out --keep steps")]
+    order = np.lexsort((np.where(np.isfinite(steps), steps, -np.inf), keys))
+    last = np.sort(order[np.cumsum(lengths) - 1])
+    done = "of each run only the last row, its final checkpoint, is used, no earlier step"
+    return frame.rows(last.tolist()), [Finding(what, done, "--keep steps")]
+
+
+def _progress(frame: Frame, wishes: Wishes) -> str | None:
+    """The column that says how far a run had come: a step, or what alone varies within runs."""
+    step = _column(frame, Meaning.STEP, wishes)
+    run = _column(frame, Meaning.RUN, wishes)
+    # A model's name is no run's: without a step, its rows may well be runs of their own.
+    if step is not None or run is None or not _RUN_WORDS & set(words_of(run)):
+        return step
+    runs = frame.texts(run)
+    varying = [
+        name
+        for name in frame.columns
+        if _is_cause(frame, name, "", wishes)
+        and len(set(zip(runs, frame.texts(name), strict=True))) > len(set(runs))
+    ]
+    return varying[0] if len(varying) == 1 else None
+
+
+def _runs(frame: Frame, step: str, wishes: Wishes) -> tuple[NDArray[np.intp] | None, str]:
+    """For each row the number of its run, and what tells runs apart."""
+    causes = [name for name in frame.columns if _is_cause(frame, name, step, wishes)]
+    run = _column(frame, Meaning.RUN, wishes)
+    if run is not None and _numbers_rows(frame, run, step):
+        codes = _codes(list(frame.texts(run)))
+        # Something besides the step must differ between runs, or else the curves are the data.
+        firsts = np.unique(codes, return_index=True)[1]
+        differ = any(len({frame.texts(name)[i] for i in firsts}) > 1 for name in causes)
+        return (codes if differ else None), run
+    if not causes:
+        return None, ""
+    columns = [frame.texts(name) for name in causes]
+    others = [name for name in frame.columns if _tells_runs_apart(frame, name, wishes)]
+    columns += [frame.texts(name) for name in others]
+    codes = _codes(list(zip(*columns, strict=True)))
+    return codes, ", ".join([*causes, *others][:3])
+
+
+def _numbers_rows(frame: Frame, run: str, step: str) -> bool:
+    """Whether runs have several rows, and each of a run's rows another step."""
+    pairs = set(zip(frame.texts(run), frame.texts(step), strict=True))
+    return len(set(frame.texts(run))) < len(pairs) == len(frame)
+
+
+def _is_cause(frame: Frame, name: str, step: str, wishes: Wishes) -> bool:
+    """Whether a column is a varying cause that does not grow with the steps of a run."""
+    if name == step or name in wishes.targets or name in wishes.ignore:
+        return False
+    guess = guess_by_name(name)
+    known = name in wishes.roles or (guess is not None and guess.meaning is Meaning.CAUSE)
+    return known and len(set(frame.texts(name))) > 1
+
+
+def _tells_runs_apart(frame: Frame, name: str, wishes: Wishes) -> bool:
+    """Whether a column is a seed, a group, or a label that no other meaning explains."""
+    if name in wishes.targets or name in wishes.ignore:
+        return False
+    guess = guess_by_name(name)
+    if guess is not None and guess.meaning is Meaning.SEED:
+        return True
+    return name in (wishes.groups or ()) or (guess is None and is_label(frame, name))
+
+
+def is_label(frame: Frame, name: str) -> bool:
+    """Whether most of a column's cells hold something that is no number."""
+    filled = ~frame.missing(name)
+    return bool(filled.any()) and float(frame.numeric(name)[filled].mean()) < NUMERIC
+
+
+def _column(frame: Frame, meaning: Meaning, wishes: Wishes) -> str | None:
+    """The first column of a meaning that is no target and tells rows apart."""
+    for name in frame.columns:
+        guess = guess_by_name(name)
+        meant = guess is not None and guess.meaning is meaning
+        meant = meant and name not in (*wishes.targets, *wishes.ignore, *(wishes.groups or ()))
+        if meant and len(set(frame.texts(name))) > 1:
+            return name
+    return None
+
+
+def _codes(keys: Sequence[object]) -> NDArray[np.intp]:
+    index: dict[object, int] = {}
+    return np.array([index.setdefault(key, len(index)) for key in keys], dtype=np.intp)
+
+
+def rows_of(chosen: Bools) -> str:
+    """How many rows are chosen, in words."""
+    number = int(chosen.sum())
+    return f"{number} row" if number == 1 else f"{number} rows"
+
+
+def places(frame: Frame, chosen: Bools) -> str:
+    """Where the first few of the chosen rows stand."""
+    found = [frame.places[i] for i in np.flatnonzero(chosen)]
+    return ", ".join(found[:3]) + (", …" if len(found) > 3 else "")

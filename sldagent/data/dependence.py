@@ -1,0 +1,131 @@
+"""Features that others determine: a law cannot say what they do by themselves.
+
+Compute is six times size times data; layers and learning rate are often set by the model; tokens
+may be twenty times the parameters in every run. Of such a set the one that says least is left out.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sldagent.data.choices import Choice, Use
+from sldagent.data.naming import Meaning, guess_by_name
+from sldagent.task import Role
+
+Floats = NDArray[np.float64]
+
+# Standard deviation of what a product of powers of the others leaves, of a feature's own.
+_EXACT = 0.01
+# Compute is often estimated, so it may differ from the product by some per cent.
+_NEAR = 0.05
+# Correlation of two measures of one thing, such as parameters with and without embeddings.
+_ALIKE = 0.98
+_SINGLE = (Role.SIZE, Role.DATA)
+
+
+def leave_out_determined(
+    choices: Sequence[Choice], x: Floats, codes: NDArray[np.intp], asked: Sequence[str]
+) -> list[Choice]:
+    """The choices, with features left out that the other features determine.
+
+    Args:
+        choices: Of all columns.
+        x: Values of the features, in the order of their choices.
+        codes: Number of each row's group.
+        asked: Features whose role the user gave: these stay.
+    """
+    columns = {c.name: values for c, values in zip(_features(choices), x.T, strict=True)}
+    kept = {c.name: c for c in _features(choices)}
+    z = {name: _centred(_scaled(kept[name], values), codes) for name, values in columns.items()}
+    reasons: dict[str, str] = {}
+    for name in sorted(reversed(kept), key=lambda n: _worth(kept[n]), reverse=True):
+        if name in asked or kept[name].role is Role.FRACTION:
+            continue
+        others = [n for n, c in kept.items() if n != name and c.role is not Role.FRACTION]
+        alike = [n for n in others if kept[n].role is kept[name].role and kept[n].role in _SINGLE]
+        reason = _same(name, alike, z) or _reason(
+            name, others, z, columns, codes, derived=_is_derived(name)
+        )
+        if reason:
+            reasons[name] = reason
+            del kept[name]
+    return [
+        replace(c, use=Use.LEFT_OUT, role=None, why=reasons[c.name]) if c.name in reasons else c
+        for c in choices
+    ]
+
+
+def _same(name: str, alike: list[str], z: dict[str, Floats]) -> str:
+    """Why a feature measures what another of its role measures; empty where none does."""
+    for other in alike:
+        scale = float(z[name].std() * z[other].std())
+        if scale > 0 and float((z[name] * z[other]).mean()) > _ALIKE * scale:
+            return f"moves as {other} does, which has the same role"
+    return ""
+
+
+def _reason(
+    name: str,
+    others: list[str],
+    z: dict[str, Floats],
+    columns: dict[str, Floats],
+    codes: NDArray[np.intp],
+    *,
+    derived: bool,
+) -> str:
+    """Why a feature is determined by others; empty where it is not."""
+    for other in others:
+        if _is_function(columns[name], columns[other], codes):
+            return f"one value for each {other}: their effects cannot be told apart"
+    own = float(z[name].std())
+    others = [n for n in others if z[n].std() > 1e-12]
+    design = np.stack([z[n] for n in others], axis=1) if others else np.empty((len(codes), 0))
+    rows = len(np.unique(np.column_stack([design, z[name]]), axis=0))
+    if not others or own < 1e-12 or rows < len(others) + 3:
+        return ""
+    powers = np.linalg.lstsq(design, z[name], rcond=1e-9)[0]
+    left = float((z[name] - design @ powers).std())
+    if left > (_NEAR if derived else _EXACT) * own:
+        return ""
+    terms = [f"{n}^{p:.2g}" for n, p in zip(others, powers, strict=True) if abs(p) > 0.02]
+    within = f" within {np.expm1(2 * left):.1%}" if left > 1e-9 else ""
+    return f"proportional to {' × '.join(terms)}{within}".replace("^1 ", " ").removesuffix("^1")
+
+
+def _is_function(values: Floats, of: Floats, codes: NDArray[np.intp]) -> bool:
+    """Whether a feature has one value for each value of another, which occurs in several rows.
+
+    Two that determine each other in every row are left to the comparison of their powers.
+    """
+    keys = len(np.unique(np.column_stack([codes, of]), axis=0))
+    pairs = len(np.unique(np.column_stack([codes, of, values]), axis=0))
+    return pairs == keys <= len(codes) / 2 and len(np.unique(values)) > 1
+
+
+def _worth(choice: Choice) -> tuple[int, int]:
+    """The order in which features are left out, the highest first."""
+    roles = (Role.SIZE, Role.DATA, Role.LOGGED, Role.UNIQUE_DATA, Role.COUNT, Role.RATE, Role.BATCH)
+    guess = guess_by_name(choice.name)
+    step = guess is not None and guess.meaning is Meaning.STEP
+    rank = roles.index(choice.role) if choice.role in roles else len(roles)
+    return (2 if _is_derived(choice.name) else int(step), rank)
+
+
+def _is_derived(name: str) -> bool:
+    guess = guess_by_name(name)
+    return guess is not None and guess.meaning is Meaning.DERIVED
+
+
+def _features(choices: Sequence[Choice]) -> list[Choice]:
+    return [choice for choice in choices if choice.use is Use.FEATURE]
+
+
+def _scaled(choice: Choice, values: Floats) -> Floats:
+    return values if choice.role in (Role.FRACTION, Role.LOGGED) else np.log(values)
+
+
+def _centred(values: Floats, codes: NDArray[np.intp]) -> Floats:
+    means = np.bincount(codes, values) / np.bincount(codes)
+    return np.asarray(values - means[codes])

@@ -1,0 +1,270 @@
+"""Guesses what each column of a user's table is: by its name, its values and the other columns."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sldagent.data.choices import Choice, Use, Wishes
+from sldagent.data.cleaning import is_label
+from sldagent.data.frames import Frame
+from sldagent.data.naming import Meaning, NameGuess, guess_by_name, words_of
+from sldagent.errors import DataError
+from sldagent.task import Role
+
+Floats = NDArray[np.float64]
+
+_DATE = re.compile(r"\d{4}-\d\d?-\d\d?([T ].*)?|\d\d?[./]\d\d?[./]\d{4}( .*)?")
+_BOOLEAN = frozenset(("true", "false", "yes", "no"))
+# Emptier columns are left out, rather than the rows that lack them.
+_FULL = 0.8
+# Rows at zero or below have no logarithm: so many are left out, for more the role changes. Zero
+# steps or tokens are baselines; zero layers or experts may be as good a count as any.
+_FEW = 0.05
+_BASELINES = 0.5
+# A group needs so many rows, on average, for a curve of its own, and these for each constant of it.
+_ROWS_OF_GROUP = 6
+_ROWS_OF_CONSTANT = 1.5
+_LABELS, _YES_OR_NO = "labels", "yes or no"
+_REASONS = {
+    Meaning.RESULT: "a result too, by its name",
+    Meaning.SEED: "a seed, by its name: repeats stay rows of their own",
+    Meaning.STATE: "the state of a run",
+    Meaning.CLOCK: "a time, by its name",
+    Meaning.NOTE: "a note or the machine's, by its name",
+    Meaning.RUN: "tells runs apart, by its name",
+}
+_POSITIVE = (
+    Role.SIZE, Role.DATA, Role.UNIQUE_DATA, Role.RATE, Role.BATCH, Role.COUNT,
+)  # fmt: skip
+
+
+def guess_columns(frame: Frame, wishes: Wishes) -> list[Choice]:
+    """A choice for every column, in the order of the file.
+
+    Raises:
+        DataError: A column that the user names is not there or cannot be what they say.
+    """
+    frame.require(wishes.groups or (), "--group")
+    frame.require(wishes.ignore, "--ignore")
+    frame.require(wishes.roles, "--role")
+    shares = _shares(frame, wishes)
+    choices = {name: _one(frame, name, wishes, shares) for name in frame.columns}
+    _leave_out_steps(wishes, choices)
+    if wishes.groups is None:
+        _choose_groups(frame, wishes, choices)
+    return list(choices.values())
+
+
+def _one(frame: Frame, name: str, wishes: Wishes, shares: dict[str, float]) -> Choice:
+    """A column by itself; columns of labels are left out for the moment."""
+    guess = guess_by_name(name)
+    if name in wishes.targets:
+        return Choice(name, Use.TARGET, "asked for")
+    if name in (wishes.groups or ()):
+        return Choice(name, Use.GROUP, "asked for")
+    if name in wishes.ignore:
+        return Choice(name, Use.LEFT_OUT, "asked for")
+    if name in wishes.roles:
+        return _asked(frame, name, wishes.roles[name], guess, shares)
+    filled = ~frame.missing(name)
+    if not filled.any():
+        return Choice(name, Use.LEFT_OUT, "empty")
+    texts = [text for text in frame.texts(name) if text]
+    if filled.mean() < _FULL:
+        return Choice(name, Use.LEFT_OUT, f"empty in {(~filled).mean():.0%} of the rows")
+    if len(set(texts)) == 1:
+        return Choice(name, Use.LEFT_OUT, f"constant: {' '.join(texts[0].split())[:30]}")
+    if is_label(frame, name):
+        return Choice(name, Use.LEFT_OUT, _label_reason(texts, guess))
+    if name in shares:
+        why = "shares that add up to one" if shares[name] == 1 else "percentages that add up to 100"
+        return Choice(name, Use.FEATURE, why, Role.FRACTION, "share", factor=shares[name])
+    if guess is not None and guess.meaning in _REASONS:
+        return Choice(name, Use.LEFT_OUT, _REASONS[guess.meaning])
+    numbers = frame.numbers(name)[filled]
+    if guess is None and "_".join(words_of(name)) == "group":
+        return Choice(name, Use.LEFT_OUT, _LABELS)
+    if guess is None and _counts_rows(numbers):
+        return Choice(name, Use.LEFT_OUT, "counts the rows")
+    return _by_value(name, numbers, guess)
+
+
+def _asked(
+    frame: Frame, name: str, role: Role, guess: NameGuess | None, shares: dict[str, float]
+) -> Choice:
+    numbers = frame.numbers(name)
+    if not np.isfinite(numbers).any():
+        raise DataError(f"{frame.origin}: --role {name}={role}: the column holds no numbers")
+    unit = guess.unit if guess is not None and guess.role is role else ""
+    factor = shares.get(name, 1.0) if role is Role.FRACTION else 1.0
+    return Choice(name, Use.FEATURE, "asked for", role, unit, factor=factor)
+
+
+def _label_reason(texts: Sequence[str], guess: NameGuess | None) -> str:
+    if np.mean([bool(_DATE.fullmatch(text)) for text in texts]) > _FULL:
+        return "a date"
+    if guess is not None and guess.meaning in _REASONS:
+        return _REASONS[guess.meaning]
+    if len(set(texts)) == len(texts):
+        return "labels that differ in every row"
+    if {text.lower() for text in texts} <= _BOOLEAN:
+        return _YES_OR_NO
+    return _LABELS
+
+
+def _counts_rows(numbers: Floats) -> bool:
+    """Whether a column only numbers the rows."""
+    steps = np.diff(numbers)
+    return len(numbers) > 5 and bool((steps == 1).all()) and numbers[0] in (0, 1)
+
+
+def _by_value(name: str, numbers: Floats, guess: NameGuess | None) -> Choice:
+    """A feature, with a role that its values allow."""
+    finite = numbers[np.isfinite(numbers)]
+    low, high = float(finite.min()), float(finite.max())
+    role = guess.role if guess is not None else None
+    if role is Role.FRACTION and not 0 <= low <= high <= 1:
+        guess = role = None
+    if role is not None and guess is not None:
+        most = _BASELINES if low == 0 and role is not Role.COUNT else _FEW
+        if role in _POSITIVE and (finite <= 0).mean() > most:
+            why = f"at zero or below, so taken as it is [--role {name}={role} leaves that out]"
+            return Choice(name, Use.FEATURE, why, Role.LOGGED)
+        why = "its name"
+        if guess.meaning is Meaning.DERIVED:
+            why = "its name; taken as what is spent, there is no other role for it"
+        elif guess.meaning is Meaning.STEP:
+            why = "its name; steps stand for data"
+        elif role is Role.LOGGED:
+            why = "its name: already a logarithm"
+        return Choice(name, Use.FEATURE, why, role, guess.unit)
+    whole = bool((finite == np.round(finite)).all())
+    if low < 0 or (finite == 0).mean() > _FEW:
+        role, why = Role.LOGGED, "its values, at zero or below; taken as they are"
+    elif whole and high < 1e6:
+        role, why = Role.COUNT, "its values, small whole numbers"
+    elif high <= 1:
+        role = Role.RATE if high <= 0.1 else Role.FRACTION
+        why = f"its values, {'small' if high <= 0.1 else 'between 0 and 1'}"
+    elif high / low >= 10:
+        role, why = Role.SIZE, "its values, over a decade"
+    else:
+        role, why = Role.LOGGED, "its values; taken as they are"
+    return Choice(name, Use.FEATURE, why, role, sure=False)
+
+
+def _shares(frame: Frame, wishes: Wishes) -> dict[str, float]:
+    """Columns that together are a mixture, with the factor that makes shares of them.
+
+    Tried are all columns of numbers from 0 to 1 (or 100), and those of them that the name calls
+    shares, or that share their first or last word.
+    """
+    taken = (*wishes.targets, *wishes.ignore, *(wishes.groups or ()))
+    taken += tuple(name for name, role in wishes.roles.items() if role is not Role.FRACTION)
+    numbers = {}
+    for name in frame.columns:
+        guess = guess_by_name(name)
+        causes = guess is None or guess.role in (Role.FRACTION, Role.DATA)
+        if name in taken or not causes or is_label(frame, name):
+            continue
+        values = frame.numbers(name)
+        finite = values[np.isfinite(values)]
+        if len(finite) and 0 <= finite.min() <= finite.max() <= 100 and np.ptp(finite) > 0:
+            numbers[name] = values
+    for names in _mixtures(list(numbers)):
+        sums = np.sum([numbers[name] for name in names], axis=0)
+        sums = sums[np.isfinite(sums)]
+        for total, factor in ((1.0, 1.0), (100.0, 0.01)):
+            if len(sums) and np.mean(np.abs(sums / total - 1) < 0.02) > 0.9:
+                return dict.fromkeys(names, factor)
+    return {}
+
+
+def _mixtures(names: list[str]) -> list[list[str]]:
+    """Sets of two columns and more that may be the parts of one mixture, likeliest first."""
+    found = [[n for n in names if (g := guess_by_name(n)) and g.role is Role.FRACTION]]
+    for end in (0, -1):
+        words = [words_of(name)[end] if words_of(name) else "" for name in names]
+        found += [
+            [n for n, w in zip(names, words, strict=True) if w == word]
+            for word in dict.fromkeys(words)
+        ]
+    found.append(names)
+    return [columns for columns in found if len(columns) >= 2]
+
+
+def _leave_out_steps(wishes: Wishes, choices: dict[str, Choice]) -> None:
+    """Steps are no feature of their own where another column says how much data was seen."""
+    seen = [
+        c.name
+        for c in choices.values()
+        if c.role is Role.DATA
+        and (guess := guess_by_name(c.name)) is not None
+        and guess.meaning is Meaning.CAUSE
+        and not {"dataset", "size"} & set(words_of(c.name))
+    ]
+    for name, choice in choices.items():
+        if seen and _is_step(name) and choice.use is Use.FEATURE and name not in wishes.roles:
+            why = f"{seen[0]} says how far a run had come"
+            choices[name] = Choice(name, Use.LEFT_OUT, why)
+
+
+def _choose_groups(frame: Frame, wishes: Wishes, choices: dict[str, Choice]) -> None:
+    """Makes groups of as many columns as leave a group enough rows, and says why not of others.
+
+    Labels that only name the values of a feature, as `70M` for its size, are no groups. Numbers of
+    two levels are: an exponent cannot be told from an offset there.
+    """
+    features = [c.name for c in choices.values() if c.use is Use.FEATURE]
+    candidates = [name for name, choice in choices.items() if _may_group(frame, choice, wishes)]
+    if not candidates and features and all(_is_step(name) for name in features):
+        candidates = [
+            name
+            for name, choice in choices.items()
+            if choice.why == _REASONS[Meaning.RUN] and len(set(frame.texts(name))) < len(frame)
+        ]
+    shares = sum(choices[name].role is Role.FRACTION for name in features)
+    constants = 2 + 2 * (len(features) - shares) + shares
+    least = max(_ROWS_OF_GROUP, _ROWS_OF_CONSTANT * constants)
+    found: list[str] = []
+    for name in sorted(candidates, key=lambda n: len(set(frame.texts(n)))):
+        others = [feature for feature in features if feature != name]
+        keys = set(zip(*(frame.texts(n) for n in (*found, name)), strict=True))
+        if choices[name].use is Use.FEATURE:
+            follows = any(_follows(frame, name, feature) for feature in others)
+            if follows or not others or len(frame) / len(keys) < least:
+                continue
+            features.remove(name)
+            why = f"two values: each has its own curve [--role {name}={choices[name].role}]"
+        elif named := [f for f in others if _follows(frame, name, f) and _follows(frame, f, name)]:
+            choices[name] = replace(choices[name], why=f"names the values of {named[0]}")
+            continue
+        elif len(frame) / len(keys) < least:
+            why = f"{len(keys)} groups would have {len(frame) / len(keys):.2g} rows each"
+            choices[name] = replace(choices[name], why=f"{why} [--group {name}]")
+            continue
+        else:
+            why = f"{choices[name].why}: each has its own curve [--ignore {name}]"
+        found.append(name)
+        choices[name] = Choice(name, Use.GROUP, why)
+
+
+def _may_group(frame: Frame, choice: Choice, wishes: Wishes) -> bool:
+    if choice.use is Use.FEATURE:
+        fixed = choice.name in wishes.roles or choice.role is Role.FRACTION or _is_step(choice.name)
+        return not fixed and len(set(frame.texts(choice.name)) - {""}) == 2
+    return choice.why in (_LABELS, _YES_OR_NO)
+
+
+def _is_step(name: str) -> bool:
+    guess = guess_by_name(name)
+    return guess is not None and guess.meaning is Meaning.STEP
+
+
+def _follows(frame: Frame, name: str, other: str) -> bool:
+    """Whether a column has one value for each value of another, that is, never two."""
+    cells = frame.texts(other)
+    return len(set(zip(frame.texts(name), cells, strict=True))) == len(set(cells))

@@ -1,0 +1,123 @@
+"""What the name of a column says that it holds, in the words of papers and trackers."""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sldagent.task import Role
+
+
+class Meaning(StrEnum):
+    """What a column is to a table of runs."""
+
+    CAUSE = "cause"  # what a law may read; has a role
+    DERIVED = "derived"  # a cause that others usually determine, such as compute
+    STEP = "step"  # how far a run had come
+    RESULT = "result"  # what a run gave
+    RUN = "run"  # tells runs apart
+    SEED = "seed"
+    STATE = "state"  # whether a run finished
+    CLOCK = "clock"  # when, and how long
+    NOTE = "note"  # for people, or of the machine
+
+
+@dataclass(frozen=True, slots=True)
+class NameGuess:
+    """What a name says; `role` for causes, `unit` where the name tells."""
+
+    meaning: Meaning
+    role: Role | None = None
+    unit: str = ""
+
+
+# In order: the first that is found in the name's words, with blanks between, decides.
+_PATTERNS = [
+    (re.compile(rf"\b(?:{pattern})\b"), meaning, role)
+    for meaning, role, pattern in (
+        (Meaning.CLOCK, None, r"wall time|walltime|time|date|datetime|timestamp|created|updated"),
+        (Meaning.CLOCK, None, r"runtime|duration|seconds|secs|minutes|hours|days ago"),
+        (Meaning.CAUSE, Role.LOGGED, r"^(?:log|ln|log10|log2|logn|logd|logc)"),
+        (Meaning.NOTE, None, r"grad norm|mfu|throughput|memory|mem|gpus?|tpus?|devices?|nodes?"),
+        (Meaning.NOTE, None, r"per sec(?:ond)?|per s|tps|host(?:name)?|loss scale|version"),
+        (Meaning.NOTE, None, r"notes?|comments?|tags?|user|author|url|link|path|git|commit|sweep"),
+        (Meaning.RESULT, None, r"loss|losses|ppl|perplexity|acc|accuracy|error|err|nll|bpb|bpc"),
+        (Meaning.RESULT, None, r"scores?|f1|bleu|rouge|auc|brier|reward|em|r2|mse|rmse|mae"),
+        (Meaning.RESULT, None, r"exact match|cross entropy|xent|win rate|elo|pass [0-9]+"),
+        (Meaning.SEED, None, r"seeds?|rng|trial|replicates?|repetition"),
+        (Meaning.STATE, None, r"state|status"),
+        (Meaning.RUN, None, r"unnamed(?: 0)?|index|idx|row"),
+        (Meaning.RUN, None, r"run|runs|run (?:id|name)|experiment|exp|job|uid|uuid|id|name|hash"),
+        (Meaning.DERIVED, Role.DATA, r"(?:tokens?|data) (?:per|to) (?:param|model)\w*"),
+        (Meaning.CAUSE, Role.UNIQUE_DATA, r"(?:unique|distinct)(?: \w+)*|u|u d|d u"),
+        (Meaning.CAUSE, Role.FRACTION, r"frac|fractions?|shares?|proportions?|prop|ratio|pct"),
+        (Meaning.CAUSE, Role.FRACTION, r"percent|percentage|mix|mixture|dropout|sparsity"),
+        (Meaning.CAUSE, Role.BATCH, r"batch(?:size)?|bsz|bs|gbs|mbs|tokens per (?:batch|step)"),
+        (Meaning.CAUSE, Role.SIZE, r"n?params?|parameters?|non embedding"),
+        (Meaning.CAUSE, Role.RATE, r"lr|learning ?rate|eta|weight decay|wd|step size"),
+        (Meaning.CAUSE, Role.COUNT, r"vocab(?:ulary)?|experts?|heads?|layers?|depth|width|hidden"),
+        (Meaning.CAUSE, Role.COUNT, r"d (?:model|ff)|dim|embd|streams?|parallel|top k|epochs?"),
+        (
+            Meaning.CAUSE,
+            Role.COUNT,
+            r"seq(?:uence)? len(?:gth)?|context(?: len(?:gth)?)?|ctx|warmup",
+        ),
+        (Meaning.DERIVED, Role.DATA, r"flops?|compute|pf days?|petaflops?|c"),
+        (Meaning.STEP, Role.DATA, r"steps?|global step|iterations?|iters?|updates?"),
+        (
+            Meaning.CAUSE,
+            Role.DATA,
+            r"tokens?|data(?:set)?(?: size)?|examples?|samples?|characters?",
+        ),
+        (Meaning.CAUSE, Role.DATA, r"chars|bytes|documents?|docs|sequences|train size|n ?train|d"),
+        (Meaning.CAUSE, Role.SIZE, r"model|sizes?|n|weights"),
+    )
+]
+_THOUSANDS = {
+    "k": "thousands", "thousands": "thousands", "m": "millions", "millions": "millions",
+    "b": "billions", "bn": "billions", "billions": "billions", "t": "trillions",
+}  # fmt: skip
+_COUNTED = {
+    "token": "tokens", "char": "characters", "example": "examples", "sample": "examples",
+    "byte": "bytes", "doc": "documents", "sequence": "sequences",
+}  # fmt: skip
+_LOGARITHMS = {"log10": "log10", "log2": "log2"}
+
+
+def words_of(name: str) -> list[str]:
+    """The words in a name: `nonEmbedding_params(M)` is non, embedding, params, m."""
+    parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-z])|(?<=[a-z])(?=[A-Z])", " ", name)
+    return [word.lower() for word in re.split(r"[^A-Za-z0-9]+", parted) if word]
+
+
+def guess_by_name(name: str) -> NameGuess | None:
+    """What the name of a column says; None where it says nothing."""
+    words = words_of(name)
+    multiple = _THOUSANDS.get(words[-1], "") if len(words) > 1 else ""
+    text = " ".join(words[:-1] if multiple else words)
+    for pattern, meaning, role in _PATTERNS:
+        if pattern.search(text):
+            unit = _unit(text, role)
+            if multiple and role in (Role.SIZE, Role.DATA, Role.UNIQUE_DATA):
+                unit = f"{multiple} of {unit}" if unit else multiple
+            return NameGuess(meaning, role, unit)
+    return None
+
+
+def is_clock(name: str) -> bool:
+    """Whether a name says that the column holds times."""
+    guess = guess_by_name(name)
+    return guess is not None and guess.meaning is Meaning.CLOCK
+
+
+def _unit(text: str, role: Role | None) -> str:
+    if role is Role.SIZE:
+        return "parameters"
+    if role is Role.FRACTION:
+        return "share"
+    if role is Role.LOGGED:
+        return _LOGARITHMS.get(text.split()[0], "")
+    if re.search(r"\bflops?\b", text):
+        return "FLOPs"
+    if role in (Role.DATA, Role.UNIQUE_DATA):
+        return next((unit for word, unit in _COUNTED.items() if word in text), "")
+    return ""

@@ -1,0 +1,223 @@
+"""From a user's own table of runs to a task: columns guessed, rows cleaned, cuts suggested."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sldagent.cuts import Cut, make_cuts
+from sldagent.data import cleaning
+from sldagent.data.checks import Check, check_table
+from sldagent.data.choices import Choice, Finding, Use, Wishes
+from sldagent.data.dependence import leave_out_determined
+from sldagent.data.drawing import LEGEND, draw_cut
+from sldagent.data.frames import Frame, files_sha256
+from sldagent.data.guess import guess_columns
+from sldagent.data.packaged import packaged_folder
+from sldagent.data.rows import (
+    JOIN,
+    feature_values,
+    group_names,
+    large_groups,
+    make_table,
+    read_shaped,
+    usable_rows,
+)
+from sldagent.data.suggest import suggest_cuts, suggest_limit
+from sldagent.data.test_rows import read_fixed_test
+from sldagent.errors import DataError, UsageError
+from sldagent.table import Table
+from sldagent.task import Column, Task
+
+_STEPS = (
+    cleaning.drop_copies,
+    cleaning.drop_unfinished,
+    cleaning.drop_without_target,
+    cleaning.drop_diverged,
+    cleaning.keep_last_steps,
+)
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A task made of a user's table, with all that was decided on the way.
+
+    Attributes:
+        task: Its origin is the user's file.
+        table: The rows that are left, as the task reads them.
+        cuts: What the task's rules make of them.
+        columns: What became of each column of the file.
+        findings: What was found in the rows, and done about it.
+        limit_reason: Why the parameter limit is what it is.
+        check: What `tasks check` says of the task.
+        layout: What kind of file it was.
+        notes: How its rows and columns were brought into shape.
+        file_rows: Rows in the file.
+        test: The fixed test table, where the user gave one.
+    """
+
+    task: Task
+    table: Table
+    cuts: tuple[Cut, ...]
+    columns: tuple[Choice, ...]
+    findings: tuple[Finding, ...]
+    limit_reason: str
+    check: Check
+    layout: str
+    notes: tuple[str, ...]
+    file_rows: int
+    test: Table | None = None
+
+    @property
+    def legend(self) -> str:
+        """What the marks of `drawings` mean."""
+        return LEGEND
+
+    def drawings(self) -> list[list[str]]:
+        """Each cut as lines of text."""
+        return [draw_cut(self.task, self.table, cut) for cut in self.cuts]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; keys are stable."""
+        return {
+            "task": self.task.name,
+            "layout": self.layout,
+            "notes": list(self.notes),
+            "file_rows": self.file_rows,
+            "columns": [
+                {
+                    "name": c.name, "use": c.use, "role": c.role, "unit": c.unit, "why": c.why,
+                    "sure": c.sure, "factor": c.factor,
+                }
+                for c in self.columns
+            ],
+            "findings": [
+                {"what": f.what, "done": f.done, "overrule": f.overrule} for f in self.findings
+            ],
+            "parameter_limit": self.task.parameter_limit,
+            "limit_reason": self.limit_reason,
+            "cut_rules": [
+                {"kind": r.kind, "axes": list(r.axes), "shares": list(r.shares)}
+                for r in self.task.cut_rules
+            ],
+            "test_rows": None if self.test is None else len(self.test),
+            "check": self.check.as_dict(),
+        }  # fmt: skip
+
+
+def draft_task(
+    path: Path, wishes: Wishes, name: str | None = None, test: Path | None = None
+) -> Draft:
+    """Makes a task of a table of runs; writes nothing.
+
+    `name` is the file's own where it is None. Of a `test` table only the columns that the training
+    table was found to have are read, and nothing is decided by it.
+
+    Raises:
+        DataError: The file is no table of runs, or no task can be made of it; the message says why.
+        UsageError: The wishes contradict each other.
+    """
+    if name is not None and (name in ("", ".", "..") or set(name) & set("/\\\0")):
+        raise UsageError(f"--name must be a plain folder name, not '{name}'")
+    frame, notes = read_shaped(path, wishes)
+    file_rows = len(frame)
+    frame, findings = _cleaned(frame, wishes)
+    choices = guess_columns(frame, wishes)
+    _require_features(frame, choices)
+    keep, found = usable_rows(frame, choices)
+    findings += found
+    frame = frame.rows(keep)
+    groups = group_names(frame, choices)
+    keep, found = large_groups(groups)
+    findings += found
+    frame = frame.rows(keep)
+    groups = tuple(np.array(groups, dtype=object)[keep])
+    features = [c for c in choices if c.use is Use.FEATURE]
+    x = np.stack([feature_values(frame, c) for c in features], axis=1)
+    codes = Table(x, x, groups).group_codes
+    choices = leave_out_determined(choices, x, codes, tuple(wishes.roles))
+    _require_features(frame, choices)
+    table = make_table(frame, choices, wishes.targets)
+    task = _task(path, name or _name_of(path), choices, wishes, [*notes, *map(str, findings)])
+    task = replace(task, cut_rules=suggest_cuts(task, table, wishes.axes))
+    limit, reason, found = suggest_limit(task, table)
+    if wishes.limit is not None:
+        limit, reason, found = wishes.limit, "asked for", []
+    findings += found
+    task = replace(task, parameter_limit=limit or None)
+    test_table = None
+    if test is not None:
+        test_table, found = read_fixed_test(test, wishes, choices, table)
+        findings += found
+    return Draft(
+        task=task,
+        table=table,
+        cuts=make_cuts(task, table),
+        columns=tuple(choices),
+        findings=tuple(findings),
+        limit_reason=reason,
+        check=check_table(task, table),
+        layout=frame.layout,
+        notes=tuple(notes),
+        file_rows=file_rows,
+        test=test_table,
+    )
+
+
+def _require_features(frame: Frame, choices: Iterable[Choice]) -> None:
+    if any(choice.use is Use.FEATURE for choice in choices):
+        return
+    reasons = "; ".join(f"{c.name} ({c.why})" for c in choices if c.use is Use.LEFT_OUT)
+    raise DataError(
+        f"{frame.origin}: no feature is left for a law: {reasons or 'there are no other columns'};"
+        " name one with --role COLUMN=ROLE"
+    )
+
+
+def _cleaned(frame: Frame, wishes: Wishes) -> tuple[Frame, list[Finding]]:
+    findings = []
+    for step in _STEPS:
+        frame, found = step(frame, wishes)
+        findings += found
+        if not len(frame):
+            reasons = "; ".join(str(f) for f in findings)
+            raise DataError(f"{frame.origin}: no row is left: {reasons}")
+    return frame, findings
+
+
+def _task(path: Path, name: str, choices: list[Choice], wishes: Wishes, said: list[str]) -> Task:
+    features = tuple(Column(c.name, c.role, c.unit) for c in choices if c.use is Use.FEATURE)
+    groups = [c.name for c in choices if c.use is Use.GROUP]
+    constants = [
+        f"{c.name} {c.why.removeprefix('constant: ')}"
+        for c in choices
+        if c.use is Use.LEFT_OUT and c.why.startswith("constant: ")
+    ]
+    targets = ", ".join(wishes.targets)
+    description = f"{targets} over {', '.join(c.name for c in features)}"
+    description += f", for each {' and '.join(groups)}." if groups else "."
+    if constants:
+        description += f" The same in all rows: {', '.join(constants)}."
+    done = [f"{words}." for words in said]
+    provenance = f"Made of {path.name}, SHA-256 {files_sha256(path)}."
+    return Task(
+        name=name,
+        title=name.replace("_", " ").capitalize(),
+        description=description,
+        features=features,
+        targets=tuple(Column(target) for target in wishes.targets),
+        cut_rules=(),
+        group_column=JOIN.join(groups) if groups else None,
+        ignored=tuple(c.name for c in choices if c.use is Use.LEFT_OUT),
+        provenance=" ".join([provenance, *done]),
+        origin=str(path),
+    )
+
+
+def _name_of(path: Path) -> str:
+    """A task's name from a file's; a packaged task keeps its name for itself."""
+    name = "".join(c if c.isalnum() or c in "-_" else "_" for c in path.stem).strip("_") or "table"
+    packaged = packaged_folder("tasks")
+    return f"{name}_own" if (packaged / name / "task.toml").is_file() else name

@@ -1,0 +1,110 @@
+"""Turns a user's file into rows by the choices that were made of its columns.
+
+Training and test tables go the same way, so that both mean the same.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sldagent.data.choices import Choice, Finding, Use, Wishes
+from sldagent.data.cleaning import places, rows_of
+from sldagent.data.frames import Frame, read_frame
+from sldagent.data.reshape import add_settings, to_wide
+from sldagent.data.tables import ALL_ROWS
+from sldagent.errors import DataError
+from sldagent.table import Table
+from sldagent.task import Role
+
+# A group with fewer rows has no curve.
+_LEAST_OF_GROUP = 3
+# Between the parts of a group's name, where several columns make it.
+JOIN = "+"
+
+
+def read_shaped(path: Path, wishes: Wishes) -> tuple[Frame, list[str]]:
+    """A file with one run a row and a column for each target, and what was done for that."""
+    frame, shaped = to_wide(read_frame(path), wishes.targets)
+    frame, settings = add_settings(frame)
+    notes = [note for note in (shaped, settings) if note]
+    if frame.decimal_comma:
+        notes.append("numbers have a decimal comma")
+    return frame, notes
+
+
+def usable_rows(frame: Frame, choices: Iterable[Choice]) -> tuple[NDArray[np.bool_], list[Finding]]:
+    """Which rows have a number in every feature that its role allows, and a group."""
+    keep = np.ones(len(frame), dtype=np.bool_)
+    found = []
+    for choice in choices:
+        if choice.use is Use.FEATURE:
+            values = feature_values(frame, choice)
+            empty = ~np.isfinite(values)
+            wrong = ~empty & ~_allowed(choice.role, values)
+        elif choice.use is Use.GROUP:
+            empty, wrong = frame.missing(choice.name), np.zeros(len(frame), dtype=np.bool_)
+        else:
+            continue
+        for bad, what in (
+            (empty, "no number" if choice.use is Use.FEATURE else "no text"),
+            (wrong, f"no value that role {choice.role} can have"),
+        ):
+            if bad.any():
+                where = f"{rows_of(bad)} ({places(frame, bad)})"
+                how = f"--ignore {choice.name}"
+                if bad is wrong:
+                    how += f", or --role {choice.name}=logged"
+                found.append(Finding(f"{choice.name} has {what} in {where}", "left out", how))
+        keep &= ~empty & ~wrong
+    if not keep.any():
+        raise DataError(
+            f"{frame.origin}: no row is left: {'; '.join(str(finding) for finding in found)}"
+        )
+    return keep, found
+
+
+def _allowed(role: Role | None, values: NDArray[np.float64]) -> NDArray[np.bool_]:
+    if role is Role.LOGGED:
+        return np.ones(len(values), dtype=np.bool_)
+    if role is Role.FRACTION:
+        return np.asarray((values >= 0) & (values <= 1))
+    return np.asarray(values > 0)
+
+
+def feature_values(frame: Frame, choice: Choice) -> NDArray[np.float64]:
+    """A feature's numbers as its task has them."""
+    numbers = frame.numbers(choice.name)
+    return numbers if choice.factor == 1 else numbers * choice.factor
+
+
+def group_names(frame: Frame, choices: Iterable[Choice]) -> tuple[str, ...]:
+    """The name of each row's group, made of all group columns."""
+    columns = [frame.texts(c.name) for c in choices if c.use is Use.GROUP]
+    if not columns:
+        return (ALL_ROWS,) * len(frame)
+    return tuple(JOIN.join(cells) for cells in zip(*columns, strict=True))
+
+
+def large_groups(groups: tuple[str, ...]) -> tuple[NDArray[np.bool_], list[Finding]]:
+    """Leaves out groups that have too few rows for any curve."""
+    sizes = {name: groups.count(name) for name in dict.fromkeys(groups)}
+    small = [name for name, size in sizes.items() if size < _LEAST_OF_GROUP]
+    keep = np.array([name not in small for name in groups], dtype=np.bool_)
+    if not small or not keep.any():
+        return np.ones(len(groups), dtype=np.bool_), []
+    named = ", ".join(small[:4]) + (", …" if len(small) > 4 else "")
+    what = f"{len(small)} group{'s' if len(small) > 1 else ''} of 1 or 2 rows ({named})"
+    return keep, [Finding(what, "left out", "add rows, or --group with another column")]
+
+
+def make_table(frame: Frame, choices: Iterable[Choice], targets: Iterable[str]) -> Table:
+    """The rows of a frame as a task of these columns reads them."""
+    features = [c for c in choices if c.use is Use.FEATURE]
+    return Table(
+        np.stack([feature_values(frame, c) for c in features], axis=1),
+        np.stack([frame.numbers(name) for name in targets], axis=1),
+        group_names(frame, choices),
+        frame.origin,
+    )

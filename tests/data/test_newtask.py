@@ -1,0 +1,475 @@
+"""From tables as people have them to tasks: a dozen made of laws, and what can go wrong."""
+
+from collections.abc import Sequence
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pytest
+from data.made_tables import SIZES, TABLES, TOKENS, chinchilla, short, write_csv
+
+from sldagent.cuts import make_cuts
+from sldagent.data.choices import Use, make_wishes
+from sldagent.data.newtask import Draft, draft_task
+from sldagent.data.sources import anchor, load_train
+from sldagent.data.tasks import list_tasks, read_task
+from sldagent.data.test_rows import load_test
+from sldagent.data.writing import write_task
+from sldagent.errors import DataError, UsageError
+from sldagent.task import CutKind, Task
+
+GRID = [(n, d, chinchilla(n, d)) for n, d in product(SIZES, TOKENS)]
+
+# Of each table: features with roles, columns of groups, number of groups, rows, parameter limit.
+EXPECTED: dict[str, tuple[str, str, int, int, int]] = {
+    "grid": ("params=size tokens=data", "", 1, 48, 6),
+    "corpora": ("N=size", "corpus", 4, 64, 4),
+    "repeats": ("unique_tokens=unique_data params=size tokens=data", "", 1, 126, 8),
+    "experts": ("num_experts=count dense_size=size", "", 1, 49, 6),
+    "rates": ("lr=rate batch_size=batch tokens=data non_embedding_params=size", "", 1, 400, 10),
+    "mixtures": (
+        "web=fraction code=fraction books=fraction papers=fraction", "model", 2, 60, 12,
+    ),
+    "mixed": (
+        "params=size tokens=data w_web=fraction w_code=fraction w_books=fraction w_wiki=fraction",
+        "lang", 2, 300, 10,
+    ),
+    "long": ("model_params=size train_tokens=data", "arch", 2, 80, 6),
+    "charts": ("n=size d=data", "", 1, 36, 6),
+    "tuning": ("examples=data", "model+dataset", 15, 209, 4),
+    "vocabularies": (
+        "non_vocab_parameters=size vocab_size=count num_characters=data", "tied", 2, 148, 8,
+    ),
+    "history": ("params=size tokens=data", "", 1, 19, 5),
+    "curve": ("Step=data", "", 1, 60, 4),
+}  # fmt: skip
+
+
+def draft(file: Path, targets: Sequence[str] = ("loss",), **wishes: object) -> Draft:
+    test = wishes.pop("test", None)
+    assert test is None or isinstance(test, Path)
+    return draft_task(file, make_wishes(targets, **wishes), test=test)  # type: ignore[arg-type]
+
+
+def table(folder: Path, header: str, rows: Sequence[Sequence[object]]) -> Path:
+    return write_csv(folder / "runs.csv", header.split(), iter(rows))
+
+
+def roles(made: Draft) -> str:
+    return " ".join(f"{c.name}={c.role}" for c in made.task.features)
+
+
+def reason(made: Draft, name: str) -> str:
+    (choice,) = (c for c in made.columns if c.name == name)
+    assert choice.use is Use.LEFT_OUT
+    return choice.why
+
+
+def said(made: Draft) -> str:
+    return "\n".join(f"{f}  {f.overrule}" for f in made.findings)
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_table_becomes_a_task_that_can_tell_laws_apart(name: str, tmp_path: Path) -> None:
+    make, targets = TABLES[name]
+    made = draft(make(tmp_path), targets)
+    features, groups, number, rows, limit = EXPECTED[name]
+    assert roles(made) == features
+    assert (made.task.group_column or "") == groups
+    assert (len(made.table.group_names), len(made.table)) == (number, rows)
+    assert made.task.parameter_limit == limit
+    assert made.task.target_names == targets
+    assert made.check.problems == ()
+    assert len(made.cuts) >= 2
+    assert all(len(cut.held_out) >= 4 for cut in made.cuts)
+    assert len(made.drawings()) == len(made.cuts)
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_the_folder_reads_back_to_the_same_task_and_rows(name: str, tmp_path: Path) -> None:
+    make, targets = TABLES[name]
+    made = draft(make(tmp_path), targets)
+    folder = write_task(made, tmp_path / "tasks" / made.task.name)
+    task = read_task(folder / "task.toml")
+    assert task.sha256 == made.task.sha256
+    assert (task.title, task.description, task.provenance, task.ignored) == (
+        made.task.title, made.task.description, made.task.provenance, made.task.ignored,
+    )  # fmt: skip
+    rows = load_train(task)  # the table beside the task's file needs no --data
+    assert anchor(task) == str(folder.resolve())
+    assert rows.sha256 == made.table.sha256
+    assert [cut.name for cut in make_cuts(task, rows)] == [cut.name for cut in made.cuts]
+    with pytest.raises(UsageError, match="exists"):
+        write_task(made, folder)
+    assert sorted(p.name for p in (tmp_path / "tasks").iterdir()) == [made.task.name]
+
+
+def test_numbers_are_those_of_the_law(tmp_path: Path) -> None:
+    make, targets = TABLES["grid"]
+    made = draft(make(tmp_path), targets)
+    assert set(made.table.x[:, 0]) == set(SIZES)
+    assert set(made.table.x[:, 1]) == set(TOKENS)
+    truth = np.array([chinchilla(n, d) for n, d in made.table.x])
+    assert np.abs(made.table.y[:, 0] - truth).max() < 0.02
+
+
+def test_compute_that_size_and_data_make_up_is_left_out(tmp_path: Path) -> None:
+    made = draft(table(tmp_path, "N D C loss", [(n, d, 6 * n * d, y) for n, d, y in GRID]))
+    assert reason(made, "C") == "proportional to N × D"
+    kept = draft(tmp_path / "runs.csv", roles={"C": "data"}, ignore=["D"])
+    assert roles(kept) == "N=size C=data"
+
+
+def test_tokens_in_a_fixed_ratio_to_size_are_left_out(tmp_path: Path) -> None:
+    sizes = np.geomspace(1e7, 1e10, 30)
+    rows = [(n, 20 * n, chinchilla(n, 20 * n)) for n in sizes]
+    made = draft(table(tmp_path, "params tokens loss", rows))
+    assert roles(made) == "params=size"
+    assert reason(made, "tokens") == "proportional to params"
+
+
+def test_what_the_model_sets_is_left_out_and_its_name_is_no_group(tmp_path: Path) -> None:
+    shape = {n: (6 + 3 * i, 10 ** -(2.5 + 0.3 * (i % 4))) for i, n in enumerate(SIZES)}
+    rows = [(f"M-{short(n)}", n, *shape[n], d, y) for n, d, y in GRID]
+    made = draft(table(tmp_path, "model_name params layers lr tokens loss", rows))
+    assert roles(made) == "params=size tokens=data"
+    assert reason(made, "layers") == "one value for each params: their effects cannot be told apart"
+    assert reason(made, "lr").startswith("one value for each params")
+    assert made.task.group_column is None
+
+
+def test_two_measures_of_one_thing_count_once(tmp_path: Path) -> None:
+    rows = [(n, n - 0.1 * n**0.9, d, y) for n, d, y in GRID]
+    made = draft(table(tmp_path, "params non_embedding_params tokens loss", rows))
+    assert roles(made) == "params=size tokens=data"
+    assert reason(made, "non_embedding_params").startswith(("moves as params", "one value for"))
+    other = draft(tmp_path / "runs.csv", ignore=["params"])
+    assert roles(other) == "non_embedding_params=size tokens=data"
+
+
+def test_columns_of_no_use_are_named(tmp_path: Path) -> None:
+    rows = [
+        (i, f"2024-01-{1 + i % 9:02d}", 3.5 + i, "x", n, d, y + 1, y, "" if i % 2 else 3)
+        for i, (n, d, y) in enumerate(GRID)
+    ]
+    made = draft(table(tmp_path, "id day gpu_hours host N D val_ppl loss rare", rows))
+    assert roles(made) == "N=size D=data"
+    assert reason(made, "id") == "tells runs apart, by its name"
+    assert reason(made, "day") == "a date"
+    assert reason(made, "gpu_hours") == "a time, by its name"
+    assert reason(made, "host") == "constant: x"
+    assert reason(made, "val_ppl") == "a result too, by its name"
+    assert reason(made, "rare") == "empty in 50% of the rows"
+    assert "The same in all rows: host x." in made.task.description
+
+
+def test_names_that_say_nothing_are_judged_by_values(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    rows = []
+    for a, b, c in product(np.geomspace(1e6, 1e9, 5), (1, 2, 4, 8), (0.001, 0.003, 0.01)):
+        rows += [
+            (a, b, c, z, rng.choice(["yes", "no"]), a**-0.1 + 1 / b + c + z) for z in (-1, 0, 1)
+        ]
+    made = draft(table(tmp_path, "alpha beta gamma delta flag y", rows), ["y"])
+    assert roles(made) == "alpha=size beta=count gamma=rate delta=logged"
+    assert all(not c.sure for c in made.columns if c.use is Use.FEATURE)
+    assert made.task.group_column == "flag"
+
+
+def test_zero_or_one_is_a_group(tmp_path: Path) -> None:
+    rows = [(n, d, m, y - 0.1 * m) for n, d, y in GRID for m in (0, 1)]
+    made = draft(table(tmp_path, "N D use_moe loss", rows))
+    assert made.task.group_column == "use_moe"
+    assert made.table.group_names == ("0", "1")
+    alone = draft(tmp_path / "runs.csv", groups=[])
+    assert alone.task.group_column is None
+
+
+def test_groups_as_asked_for(tmp_path: Path) -> None:
+    rows = [(n, d, "ab"[i % 2], "uvw"[i % 3], y) for n, d, y in GRID for i in range(6)]
+    file = table(tmp_path, "N D first second loss", rows)
+    assert draft(file).task.group_column == "first+second"
+    assert draft(file, groups=["second"]).task.group_column == "second"
+    assert draft(file, groups=["second"]).table.group_names == ("u", "v", "w")
+    assert draft(file, groups=[]).table.group_names == ("all_data",)
+    assert draft(file, ignore=["first"]).task.group_column == "second"
+
+
+def test_small_groups_are_left_out(tmp_path: Path) -> None:
+    rows = [(n, d, "big", y) for n, d, y in GRID] + [(1e8, 1e9, "tiny", 3.0)]
+    made = draft(table(tmp_path, "N D corpus loss", rows), groups=["corpus"])
+    assert "1 group of 1 or 2 rows (tiny): left out" in said(made)
+    assert made.table.group_names == ("big",)
+
+
+def test_copies_repeats_and_empty_cells(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    rows: list[tuple[object, ...]] = [
+        (n, d, seed, y + 0.01 * rng.normal()) for n, d, y in GRID for seed in (1, 2)
+    ]
+    file = table(tmp_path, "N D seed loss", [*rows, rows[0], ("", 1e9, 1, 3.0), (1e8, 1e9, 1, "")])
+    made = draft(file)
+    assert len(made.table) == len(rows)
+    assert "copies of another row, in every cell: 1 row (line 98): left out  --keep copies" in said(
+        made
+    )
+    assert "N has no number in 1 row (line 99): left out  --ignore N" in said(made)
+    assert "no loss in 1 row (line 100): left out" in said(made)
+    assert "standard deviation among repeats" in "\n".join(made.check.warnings)
+    assert len(draft(file, keep=["copies"]).table) == len(rows) + 1
+
+
+def test_diverged_runs_are_left_out_and_steep_laws_are_not(tmp_path: Path) -> None:
+    bad = [(1e8, 3e9, "nan"), (1e8, 4e9, "diverged"), (1e8, 5e9, 1e4), (1e8, 6e9, 80)]
+    file = table(tmp_path, "N D loss", [*GRID, *bad])
+    made = draft(file)
+    assert len(made.table) == len(GRID)
+    assert "loss is diverged, nan in 2 rows (line 50, line 51): diverged or no number" in said(made)
+    assert "loss is 80 and more in 2 rows (line 52, line 53)" in said(made)
+    assert len(draft(file, keep=["diverged"]).table) == len(GRID) + 2
+    steep = [(n, 1e18 / n**2) for n in 10.0 ** np.arange(3, 9, 0.5)]
+    assert len(draft(table(tmp_path, "N loss", steep)).table) == len(steep)
+
+
+def test_curves_give_their_last_row_unless_asked(tmp_path: Path) -> None:
+    make, targets = TABLES["history"]
+    file = make(tmp_path)
+    made = draft(file, targets)
+    assert "19 runs (by run) have 25 rows each along _step: of each run only the last row" in said(
+        made
+    )
+    assert made.table.x[:, 1].max() == TOKENS[3]
+    assert "of each run only the last row, its final checkpoint, is used" in made.task.provenance
+    kept = draft(file, targets, keep=["steps", "unfinished"])
+    assert len(kept.table) == 500
+    assert roles(kept) == "params=size tokens=data"
+    assert reason(kept, "_step") == "tokens says how far a run had come"
+
+
+def test_curves_without_a_run_column_or_a_step(tmp_path: Path) -> None:
+    rows = [(n, 1e-3 * (i + 1), s, chinchilla(n, 1e6 * s)) for n in SIZES for i in range(5)
+            for s in range(1000, 9000, 1000)]  # fmt: skip
+    made = draft(table(tmp_path, "params lr step loss", rows))
+    assert len(made.table) == 30
+    assert "30 runs (by params, lr) have 8 rows each" in said(made)
+    rows = [(f"r{i}", n, d * s, chinchilla(n, d * s)) for i, (n, d, _) in enumerate(GRID)
+            for s in (0.25, 0.5, 0.75, 1)]  # fmt: skip
+    made = draft(table(tmp_path, "run params tokens loss", rows))
+    assert len(made.table) == len(GRID)
+
+
+def test_a_folder_of_curves(tmp_path: Path) -> None:
+    folder = tmp_path / "tensorboard"
+    folder.mkdir()
+    for n, d, _ in GRID:
+        rows = [(1.7e9 + s, s, chinchilla(n, d * s / 50)) for s in range(5, 51, 5)]
+        file = folder / f"run-n={short(n)},d={short(d)}-tag-loss.csv"
+        write_csv(file, ("Wall time", "Step", "Value"), iter(rows))
+    made = draft(folder)
+    assert roles(made) == "n=size d=data"
+    assert len(made.table) == len(GRID)
+    assert made.layout == "48 files, CSV with commas"
+    truth = [chinchilla(n, d) for n, d in made.table.x]
+    assert made.table.y[:, 0].tolist() == truth
+    curves = draft(folder, keep=["steps"], ignore=["n", "d"], groups=["run"])
+    assert roles(curves) == "Step=data"
+    assert len(curves.table.group_names) == len(GRID)
+    (folder / "x.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(DataError, match=r"x.csv: other columns than .*run-n="):
+        draft(folder)
+
+
+def test_curves_that_nothing_tells_apart_are_groups(tmp_path: Path) -> None:
+    rows = [(f"r{i}", s, i + s**-0.5) for i in range(4) for s in range(10, 200, 10)]
+    made = draft(table(tmp_path, "run step loss", rows))
+    assert (roles(made), made.task.group_column) == ("step=data", "run")
+
+
+def test_a_packaged_task_keeps_its_name(tmp_path: Path) -> None:
+    file = write_csv(tmp_path / "moe.csv", ("N", "D", "loss"), iter(GRID))
+    assert draft(file).task.name == "moe_own"
+    with pytest.raises(UsageError, match="--name must be a plain folder name"):
+        draft_task(file, make_wishes("loss"), "a/b")
+
+
+def test_several_targets(tmp_path: Path) -> None:
+    rows = [(n, d, y, y + 0.5, "" if i == 2 else y / 2) for i, (n, d, y) in enumerate(GRID)]
+    made = draft(table(tmp_path, "N D loss_a loss_b loss_c", rows), ["loss_a", "loss_c"])
+    assert made.task.target_names == ("loss_a", "loss_c")
+    assert made.table.y.shape == (47, 2)
+    assert made.task.parameter_limit == 12
+    assert reason(made, "loss_b") == "a result too, by its name"
+
+
+def test_a_long_table_with_two_targets_and_seeds(tmp_path: Path) -> None:
+    rows = [(n, d, seed, metric, scale * y + 0.001 * seed) for n, d, y in GRID for seed in (1, 2)
+            for metric, scale in (("loss", 1), ("bpb", 1.4))]  # fmt: skip
+    made = draft(table(tmp_path, "N D seed metric value", rows), ["loss", "bpb"])
+    assert made.table.y.shape == (96, 2)
+    assert np.allclose(made.table.y[:, 0] * 1.4, made.table.y[:, 1], atol=0.01)
+
+
+def test_axes_and_limit_as_asked_for(tmp_path: Path) -> None:
+    file = table(tmp_path, "N D loss", GRID)
+    made = draft(file, axes=["D"], limit=5)
+    assert {axis for rule in made.task.cut_rules for axis in rule.axes} == {"D"}
+    assert made.task.parameter_limit == 5
+    assert draft(file, limit=0).task.parameter_limit is None
+    assert draft(file).task.cut_rules[-1].kind is CutKind.CORNER
+
+
+def test_too_few_rows_lower_the_limit(tmp_path: Path) -> None:
+    rows = [(n, d, chinchilla(n, d)) for n, d in product(SIZES[:4], TOKENS[:3])]
+    made = draft(table(tmp_path, "N D loss", rows))
+    assert made.task.parameter_limit == 3
+    assert "6 parameters would be usual: the limit is 3  --limit 6, or more runs" in said(made)
+
+
+def test_rows_without_data_are_baselines_and_left_out(tmp_path: Path) -> None:
+    rows = [(d, 2 + 3 * (d + 50) ** -0.3) for d in (0, 10, 30, 100, 300, 1000, 3000, 1e4, 3e4)]
+    file = table(tmp_path, "examples loss", rows)
+    made = draft(file)
+    assert "examples has no value that role data can have in 1 row (line 2)" in said(made)
+    assert len(made.table) == 8
+    assert roles(draft(file, roles={"examples": "logged"})) == "examples=logged"
+    negative = table(tmp_path, "examples loss", [(d - 500, y) for d, y in rows])
+    assert roles(draft(negative)) == "examples=logged"
+
+
+def test_what_a_tracker_s_table_of_runs_holds(tmp_path: Path) -> None:
+    header = (
+        "Name State Notes User Created Runtime Sweep n_layer n_params n_tokens optimizer lr"
+        " val/loss train/loss _step"
+    )
+    rng = np.random.default_rng(0)
+    rows = [
+        (f"dawn-{i}", "failed" if i % 17 == 0 else "finished", "-", "me", "2024-01-01T00:00:00Z",
+         3600 + i, "", 8 if n < 4e8 else 16, n, d, optimizer, 3e-4 * (1e9 / n) ** 0.5,
+         y + 0.004 * rng.normal(), y + 0.3, i)
+        for i, ((n, d, y), optimizer) in enumerate(product(GRID, ("adamw", "lion")))
+    ]  # fmt: skip
+    made = draft(table(tmp_path, header, rows), ["val/loss"])
+    assert roles(made) == "n_params=size n_tokens=data"
+    assert made.task.group_column == "optimizer"
+    assert "State is failed in 6 rows: left out  --keep unfinished" in said(made)
+    assert reason(made, "n_layer").startswith("one value for each n_params")
+
+
+def test_labels_that_would_leave_too_few_rows_are_offered(tmp_path: Path) -> None:
+    rows = [(n, d, f"corpus {i % 9}", y) for i, (n, d, y) in enumerate(GRID)]
+    made = draft(table(tmp_path, "N D corpus loss", rows))
+    assert reason(made, "corpus") == "9 groups would have 5.3 rows each [--group corpus]"
+
+
+def test_a_fixed_test_table_is_read_as_the_training_table_is(tmp_path: Path) -> None:
+    write_csv(
+        tmp_path / "test.tsv", ("tokens", "params", "loss"),
+        iter([("1T", "7B", 2.0), ("2T", "7B", 1.95), ("400B", "70M", 3.1), ("1T", "", 2)]), "\t",
+    )  # fmt: skip
+    rows = [(short(n), short(d), y) for n, d, y in GRID]
+    made = draft(table(tmp_path, "params tokens loss", rows), test=tmp_path / "test.tsv")
+    assert made.test is not None
+    assert made.test.x[0].tolist() == [7e9, 1e12]
+    assert "1 of 4 test rows lack a number or are earlier steps: left out" in said(made)
+    assert "1 test rows have the features of a training row" in said(made)
+    without = draft(tmp_path / "runs.csv")
+    assert made.task.sha256 == without.task.sha256
+    task = read_task(write_task(made, tmp_path / "mine") / "task.toml")
+    assert load_test(task, load_train(task)).sha256 == made.test.sha256
+
+
+def test_a_test_table_with_an_unknown_group_is_an_error(tmp_path: Path) -> None:
+    test = write_csv(tmp_path / "test.csv", ("N", "corpus", "loss"), iter([(1e9, "c", 2.0)] * 3))
+    rows = [(n, c, n**-0.1) for n in np.geomspace(1e6, 1e9, 9) for c in "ab"]
+    with pytest.raises(DataError, match="group 'c' of the test table has no training rows"):
+        draft(table(tmp_path, "N corpus loss", rows), test=test)
+
+
+def test_a_random_target_is_a_problem(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    made = draft(table(tmp_path, "N D loss", [(n, d, rng.normal(3, 0.1)) for n, d, _ in GRID]))
+    assert "no headroom" in made.check.problems[0]
+
+
+@pytest.mark.parametrize(
+    ("header", "rows", "wishes", "words"),
+    [
+        ("N D loss", GRID, {"targets": ["los"]}, r"--target 'los' is no column \(did you mean"),
+        ("N D loss", GRID, {"groups": ["x"]}, "--group 'x' is no column"),
+        ("N D loss", GRID, {"axes": ["loss"]}, "--axis 'loss' is no feature"),
+        ("N D loss", GRID, {"roles": {"N": "sizes"}}, "no such role; roles are: size, data"),
+        ("N D loss", GRID, {"keep": ["all"]}, "--keep all: no such rows"),
+        ("N D loss", GRID, {"ignore": ["loss"]}, "named by --target and by --ignore"),
+        ("N D loss", GRID, {"ignore": ["N", "D"]}, "no feature is left for a law: N .asked for."),
+        ("N D loss", GRID, {"limit": -1}, "--limit must be"),
+        ("N D loss", GRID, {"targets": []}, "name at least one --target"),
+        ("N D loss", [(1, 2, "x")] * 3, {}, "no row is left"),
+        ("N D loss", [], {}, "the table has no rows"),
+        ("1 2 3", GRID, {}, "must hold the columns' names"),
+        ("N N loss", GRID, {}, "column 'N' is there 2 times"),
+        ("N loss", [(1e6, 2.0), (2e6, 1.5)] * 2, {"roles": {"N": "size"}}, "no cut can be made"),
+        ("N tag loss", [(1, "a", 2), (2, "b", 3)], {"roles": {"tag": "size"}}, "holds no numbers"),
+        ("N tag x", [(1, "loss", 2), (2, "acc", 3)], {}, "no column 'value' holds their numbers"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_done_is_one_line(
+    header: str,
+    rows: list[tuple[object, ...]],
+    wishes: dict[str, object],
+    words: str,
+    tmp_path: Path,
+) -> None:
+    with pytest.raises((DataError, UsageError), match=words) as caught:
+        draft(table(tmp_path, header, rows), **{"targets": ["loss"], **wishes})  # type: ignore[arg-type]
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("x.csv", "", "the file is empty"),
+        ("x.jsonl", '{"a": 1}\n[1]\n', "line 2: not JSON lines"),
+        ("x.json", "[1, 2]", "not JSON lines"),
+        ("x.csv", "a,b\n1\n", "line 2: 1 cells, but the header has 2"),
+        ("x.csv", "a;b\n\xff;1\n", "cannot be read: 'utf-8'"),
+    ],
+)
+def test_files_that_are_no_tables(name: str, text: str, words: str, tmp_path: Path) -> None:
+    file = tmp_path / name
+    file.write_bytes(text.encode("latin-1"))
+    with pytest.raises(DataError, match=words):
+        draft(file, ["b"])
+    with pytest.raises(DataError, match="cannot be read"):
+        draft(tmp_path / "absent.csv", ["b"])
+
+
+def test_the_same_rows_make_the_same_task_from_every_kind_of_file(tmp_path: Path) -> None:
+    import json
+
+    import pyarrow
+    import pyarrow.parquet
+
+    names = ("params", "tokens", "loss")
+    csv_file = write_csv(tmp_path / "t.csv", names, iter(GRID))
+    tabs = write_csv(tmp_path / "t.tsv", names, iter(GRID), "\t")
+    (tmp_path / "t.jsonl").write_text(
+        "\n".join(json.dumps(dict(zip(names, row, strict=True))) for row in GRID)
+    )
+    columns = {
+        name: list(cells) for name, cells in zip(names, zip(*GRID, strict=True), strict=True)
+    }
+    pyarrow.parquet.write_table(pyarrow.table(columns), tmp_path / "t.parquet")
+    made = [draft(file) for file in (csv_file, tabs, tmp_path / "t.jsonl", tmp_path / "t.parquet")]
+    assert len({m.task.sha256 for m in made}) == len({m.table.sha256 for m in made}) == 1
+
+
+@pytest.mark.parametrize("task", list_tasks(), ids=lambda task: task.name)
+def test_the_benchmark_s_columns_are_guessed_as_they_are(task: Task, shared_data: Path) -> None:
+    made = draft(shared_data / task.name / "train.csv", task.target_names)
+    assert [(c.name, c.role) for c in made.task.features] == [
+        (c.name, c.role) for c in task.features
+    ]
+    known = load_train(task, shared_data)
+    assert len(made.table) == len(known)
+    assert set(made.table.groups) in (set(known.groups), {"all_data"})
+    assert made.check.problems == ()
