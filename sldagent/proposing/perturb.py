@@ -4,13 +4,10 @@ It serves until symbolic mutation takes its place.
 """
 
 import ast
-from collections.abc import Sequence
 
 import numpy as np
 
-from sldagent.candidate import Candidate
-from sldagent.program import Program
-from sldagent.proposing.base import Proposal
+from sldagent.proposing.base import Proposal, Request
 from sldagent.proposing.start import FREE, Term, cost, format_terms, limit_per_target
 from sldagent.task import Task
 
@@ -22,17 +19,18 @@ class PerturbProposer:
     """Adds, drops, couples and changes terms; in programs without TERMS scales one number."""
 
     name = "perturb"
+    concurrency = 1
+    deterministic = True
 
     def __init__(self, task: Task) -> None:
         self._width = len(task.features)
         limit = limit_per_target(task)
         self._room = _ROOM_WITHOUT_LIMIT if limit is None else limit
 
-    def propose(
-        self, parents: Sequence[tuple[Candidate, Program]], rng: np.random.Generator
-    ) -> Proposal | None:
+    def propose(self, request: Request) -> Proposal | None:
         """One changed copy of the first parent; None where nothing was found to change."""
-        parent, program = parents[0]
+        parent, program = request.parents[0]
+        rng = request.rng
         tree = ast.parse(program.block)
         node = _terms_node(tree)
         made = self._change_terms(node, rng) if node is not None else _change_number(tree, rng)

@@ -1,27 +1,10 @@
-"""Tables of `lineage.sqlite` and the numbered migrations that make them.
+"""Tables of `lineage.sqlite` as they are now; `migrations` makes them.
 
-Programs are stored once, by hash. Numbers that are not finite never enter: SQLite turns NaN into
-NULL silently, so a failure has a status and no numbers.
+Programs, prompts and replies are stored once, by hash. Numbers that are not finite never enter:
+SQLite turns NaN into NULL silently, so a failure has a status and no numbers.
 """
 
-from collections.abc import Callable
-
-from sqlalchemy import (
-    JSON,
-    Column,
-    Connection,
-    Float,
-    ForeignKey,
-    Integer,
-    MetaData,
-    String,
-    Table,
-    Text,
-    select,
-    text,
-)
-
-from sldagent.errors import UsageError
+from sqlalchemy import JSON, Column, Float, ForeignKey, Integer, MetaData, String, Table, Text
 
 metadata = MetaData()
 
@@ -43,8 +26,9 @@ run = Table(
     Column("data_sha256", String, nullable=False),
     Column("evaluation_key", String, nullable=False),
     Column("versions", JSON, nullable=False),
-    Column("starts", JSON, nullable=False),  # hashes of the start programs, in order
+    Column("starts", JSON, nullable=False),  # hash, proposer and change of each, in order
     Column("test_reads", Integer, nullable=False, default=0),
+    Column("ended_because", Text),  # why it finished, or why its last driver stopped
 )
 program = Table(
     "program",
@@ -70,6 +54,7 @@ candidate = Table(
     Column("literals", Integer),
     Column("evaluation", JSON, nullable=False),
     Column("evaluated_at", String, nullable=False),
+    Column("arm", String, nullable=False, default=""),
 )
 edge = Table(
     "edge",
@@ -77,38 +62,54 @@ edge = Table(
     Column("child", ForeignKey("candidate.number"), primary_key=True),
     Column("parent", ForeignKey("candidate.number"), primary_key=True),
     Column("kind", String, primary_key=True),  # parent (edited from) or exemplar (shown)
+    Column("place", Integer, nullable=False, default=0),  # the first parent is the one edited
 )
-
-_BEST_VIEW = """
-CREATE VIEW v_best_by_generation AS
-SELECT generation, number, max(score) AS score, held_out_r2
-FROM candidate WHERE status = 'ok' GROUP BY generation ORDER BY generation
-"""
-
-
-def m001_initial(connection: Connection) -> None:
-    """Creates the tables of the first release."""
-    metadata.create_all(connection)
-    connection.execute(text(_BEST_VIEW))
-
-
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (m001_initial,)
-
-
-def migrate(connection: Connection) -> None:
-    """Brings a database up to date; each migration and its record in the caller's transaction.
-
-    Raises:
-        UsageError: The database was written by a newer version.
-    """
-    migration.create(connection, checkfirst=True)
-    done = set(connection.scalars(select(migration.c.number)))
-    if newer := done - set(range(1, len(MIGRATIONS) + 1)):
-        raise UsageError(
-            f"the run's database is of a newer version (migration {max(newer)}); "
-            "update sldagent to read it"
-        )
-    for number, apply in enumerate(MIGRATIONS, start=1):
-        if number not in done:
-            apply(connection)
-            connection.execute(migration.insert().values(number=number, name=apply.__name__))
+content = Table(
+    "content",  # prompts and replies
+    metadata,
+    Column("hash", String, primary_key=True),
+    Column("text", Text, nullable=False),
+)
+call = Table(
+    "call",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("candidate", Integer, nullable=False),  # its number; it may not be there yet
+    Column("at", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("model", String, nullable=False),
+    Column("prompt_hash", ForeignKey("content.hash")),
+    Column("reply_hash", ForeignKey("content.hash")),
+    Column("input_tokens", Integer),
+    Column("output_tokens", Integer),
+    Column("seconds", Float),
+    Column("usd", Float),
+    Column("outcome", String, nullable=False),  # `asked` while it goes on
+)
+proposal = Table(
+    "proposal",  # answers of models whose candidate is not committed yet
+    metadata,
+    Column("candidate", Integer, primary_key=True),
+    Column("program_hash", ForeignKey("program.hash")),
+    Column("parents", JSON, nullable=False),
+    Column("exemplars", JSON, nullable=False),
+    Column("change", Text, nullable=False),
+    Column("arm", String, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("proposer", String, nullable=False),
+)
+event = Table(
+    "event",  # what passed between islands
+    metadata,
+    Column("generation", Integer, primary_key=True),
+    Column("kind", String, primary_key=True),  # migration or reseeding
+    Column("source", Integer, nullable=False),
+    Column("target", Integer, primary_key=True),
+    Column("candidate", ForeignKey("candidate.number"), primary_key=True),
+)
+checkpoint = Table(
+    "checkpoint",  # how the islands stood after a generation, to go on from
+    metadata,
+    Column("generation", Integer, primary_key=True),
+    Column("state", JSON, nullable=False),
+)

@@ -1,20 +1,34 @@
 """One run's database: candidates in, lineage out. One transaction a candidate."""
 
 import datetime
-import json
-import math
-from collections.abc import Iterator, Sequence
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert, select, update
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    create_engine,
+    delete,
+    event,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.exc import DBAPIError
 
-from sldagent.candidate import Candidate, CutResult, Evaluation, Metrics, Status
+from sldagent.candidate import Candidate
 from sldagent.errors import SldagentError, UsageError
 from sldagent.program import Program
-from sldagent.storage import schema
+from sldagent.storage import codec, migrations, schema
+from sldagent.storage.reading import Reading
 
 FILE = "lineage.sqlite"
 
@@ -24,7 +38,7 @@ def now() -> str:
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
 
 
-class Store:
+class Store(Reading):
     """A run's folder and the database in it. The driver alone writes; anyone may read meanwhile."""
 
     def __init__(self, folder: Path, engine: Engine) -> None:
@@ -32,13 +46,21 @@ class Store:
         self._engine = engine
 
     @classmethod
-    def create(cls, folder: Path, run: dict[str, Any], starts: Sequence[Program]) -> Self:
-        """Makes the folder, the database, the start programs and the run's row.
+    def create(
+        cls,
+        folder: Path,
+        run: Mapping[str, Any],
+        starts: Sequence[tuple[Program, str, str]],
+        furnish: Callable[[Path], object] = lambda folder: None,
+    ) -> Self:
+        """Makes the folder, the database, the run's row and its start programs.
 
-        The run's name is the folder's.
+        The run's name is the folder's; a start is a program, who wrote it and what it is. `furnish`
+        puts into the folder what must lie there before the run exists.
 
         Raises:
             UsageError: The name is taken, or the folder cannot be written.
+            SldagentError: The database cannot be written; then no folder is left either.
         """
         try:
             folder.mkdir(parents=True)
@@ -52,18 +74,27 @@ class Store:
                 "choose another --runs folder"
             ) from None
         store = cls(folder, _engine(folder / FILE))
-        with store._writing() as connection:
-            schema.migrate(connection)
-            for program in starts:
-                _keep(connection, program)
-            hashes = [program.hash for program in starts]
-            row = {**run, "name": folder.name, "created_at": now(), "starts": hashes}
-            connection.execute(insert(schema.run).values(row))
+        try:
+            furnish(folder)
+            with store._writing() as connection:
+                migrations.migrate(connection)
+                for program, _, _ in starts:
+                    _keep_program(connection, program)
+                listed = [
+                    {"hash": program.hash, "proposer": proposer, "change": change}
+                    for program, proposer, change in starts
+                ]
+                row = {**run, "name": folder.name, "created_at": now(), "starts": listed}
+                connection.execute(insert(schema.run).values(row))
+        except SldagentError:
+            store.close()
+            _remove(folder)
+            raise
         return store
 
     @classmethod
     def open(cls, folder: Path) -> Self:
-        """Opens an existing run for reading or going on.
+        """Opens an existing run for reading or going on; brings an old database up to date.
 
         Raises:
             UsageError: There is no run, or a newer version wrote it.
@@ -71,23 +102,26 @@ class Store:
         if not (folder / FILE).is_file():
             raise UsageError(f"no run in {folder}: it has no {FILE}")
         store = cls(folder, _engine(folder / FILE))
-        with store._writing() as connection:
-            schema.migrate(connection)
+        with store._reading() as connection:
+            old = migrations.pending(connection)
+        if old:
+            with store._writing() as connection:
+                migrations.migrate(connection)
         return store
 
     def close(self) -> None:
         """Lets go of the file."""
         self._engine.dispose()
 
-    def run(self) -> dict[str, Any]:
-        """The run's row: name, task, config, data and versions."""
-        with self._engine.connect() as connection:
-            return dict(connection.execute(select(schema.run)).mappings().one())
-
-    def finish(self) -> None:
-        """Notes that the run came to its end."""
+    def finish(self, because: str = "") -> None:
+        """Notes that the run came to its end, and why."""
         with self._writing() as connection:
-            connection.execute(update(schema.run).values(finished_at=now()))
+            connection.execute(update(schema.run).values(finished_at=now(), ended_because=because))
+
+    def interrupt(self, because: str) -> None:
+        """Notes why the run's driver stopped before the end."""
+        with self._writing() as connection:
+            connection.execute(update(schema.run).values(ended_because=because))
 
     def count_test_read(self) -> int:
         """Notes that the test rows were read for this run; returns how often now."""
@@ -96,12 +130,20 @@ class Store:
             connection.execute(update(schema.run).values(test_reads=reads + 1))
             return int(connection.scalars(select(reads)).one())
 
-    def add(self, candidate: Candidate, program: Program) -> None:
-        """Commits one candidate with its program and lineage."""
+    # -- what a search writes ------------------------------------------------------------------
+
+    def add(
+        self,
+        candidate: Candidate,
+        program: Program,
+        arm: str = "",
+        calls: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
+        """Commits one candidate with its program, its lineage, and the model calls behind it."""
         evaluation = candidate.evaluation
         metrics = evaluation.metrics
         with self._writing() as connection:
-            _keep(connection, program)
+            _keep_program(connection, program)
             connection.execute(
                 insert(schema.candidate).values(
                     number=candidate.number,
@@ -110,6 +152,7 @@ class Store:
                     slot=candidate.slot,
                     program_hash=candidate.program_hash,
                     proposer=candidate.proposer,
+                    arm=arm,
                     change=candidate.change,
                     status=evaluation.status.value,
                     reason=evaluation.reason,
@@ -121,63 +164,73 @@ class Store:
                     evaluated_at=now(),
                 )
             )
-            links = [(parent, "parent") for parent in candidate.parents]
-            links += [(exemplar, "exemplar") for exemplar in candidate.exemplars]
-            for other, kind in links:
-                connection.execute(
-                    insert(schema.edge).values(child=candidate.number, parent=other, kind=kind)
+            links = [
+                {"child": candidate.number, "parent": other, "kind": kind, "place": place}
+                for kind, others in (
+                    ("parent", candidate.parents),
+                    ("exemplar", candidate.exemplars),
                 )
+                for place, other in enumerate(others)
+            ]
+            if links:
+                connection.execute(insert(schema.edge), links)
+            _keep_calls(connection, candidate.number, calls)
+            waiting = schema.proposal
+            connection.execute(delete(waiting).where(waiting.c.candidate == candidate.number))
 
-    def rows(self) -> list[dict[str, Any]]:
-        """Every candidate in short, by number, without parsing its evaluation."""
-        table = schema.candidate
-        columns = [column for column in table.c if column.name != "evaluation"]
+    def add_question(self, number: int) -> None:
+        """Notes that a model is being asked for a candidate."""
+        with self._writing() as connection:
+            row = {"candidate": number, "at": now(), "kind": "proposal", "model": ""}
+            connection.execute(insert(schema.call).values(**row, outcome="asked"))
+
+    def add_proposal(
+        self,
+        number: int,
+        program: Program | None,
+        values: Mapping[str, Any],
+        calls: Sequence[Mapping[str, Any]],
+    ) -> None:
+        """Keeps a model's answer with its calls, before the program is evaluated.
+
+        `values` are the other columns of table `proposal`.
+        """
+        with self._writing() as connection:
+            if program is not None:
+                _keep_program(connection, program)
+            name = None if program is None else program.hash
+            row = {"candidate": number, "program_hash": name, **values}
+            connection.execute(insert(schema.proposal).values(row))
+            asked = (schema.call.c.candidate == number) & (schema.call.c.outcome == "asked")
+            connection.execute(delete(schema.call).where(asked))
+            _keep_calls(connection, number, calls)
+
+    def waiting_proposals(self) -> list[dict[str, Any]]:
+        """Rows of table `proposal`: answers whose candidates are not committed."""
         with self._engine.connect() as connection:
-            rows = connection.execute(select(*columns).order_by(table.c.number)).mappings().all()
-            links = connection.execute(
-                select(schema.edge.c.child, schema.edge.c.parent).where(
-                    schema.edge.c.kind == "parent"
-                )
+            return [dict(row) for row in connection.execute(select(schema.proposal)).mappings()]
+
+    def interrupt_questions(self) -> None:
+        """Notes that the questions of an earlier driver that are still open got no answer."""
+        table = schema.call
+        with self._writing() as connection:
+            connection.execute(
+                update(table).where(table.c.outcome == "asked").values(outcome="interrupted")
             )
-            parents: dict[int, list[int]] = {}
-            for child, parent in links:
-                parents.setdefault(child, []).append(parent)
-        return [{**row, "parents": parents.get(row["number"], [])} for row in rows]
 
-    def candidates(self) -> list[Candidate]:
-        """Every candidate, by number."""
-        with self._engine.connect() as connection:
-            rows = connection.execute(
-                select(schema.candidate).order_by(schema.candidate.c.number)
-            ).mappings()
-            edges = list(connection.execute(select(schema.edge).order_by(schema.edge.c.parent)))
-        linked: dict[tuple[int, str], list[int]] = {}
-        for child, parent, kind in edges:
-            linked.setdefault((child, kind), []).append(parent)
-        return [
-            Candidate(
-                number=row["number"],
-                generation=row["generation"],
-                island=row["island"],
-                slot=row["slot"],
-                program_hash=row["program_hash"],
-                parents=tuple(linked.get((row["number"], "parent"), ())),
-                exemplars=tuple(linked.get((row["number"], "exemplar"), ())),
-                proposer=row["proposer"],
-                change=row["change"],
-                evaluation=_evaluation(row["evaluation"]),
-            )
-            for row in rows
-        ]
+    def add_events(self, events: Sequence[Mapping[str, Any]]) -> None:
+        """Notes what passed between islands; what was noted before stays as it is."""
+        with self._writing() as connection:
+            connection.execute(insert(schema.event).prefix_with("OR IGNORE"), list(events))
 
-    def program(self, program_hash: str) -> Program:
-        """The program with this hash."""
-        with self._engine.connect() as connection:
-            table = schema.program
-            source = connection.scalars(
-                select(table.c.source).where(table.c.hash == program_hash)
-            ).one()
-        return Program(source)
+    def add_checkpoint(self, generation: int, state: Mapping[str, Any], needed: int) -> None:
+        """Keeps the islands' state; of those up to the generation `needed` only the latest."""
+        table = schema.checkpoint
+        row = {"generation": generation, "state": dict(state)}
+        latest = select(func.max(table.c.generation)).where(table.c.generation <= needed)
+        with self._writing() as connection:
+            connection.execute(insert(table).prefix_with("OR REPLACE").values(row))
+            connection.execute(delete(table).where(table.c.generation < latest.scalar_subquery()))
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
@@ -190,25 +243,55 @@ class Store:
                 f"cannot write {self.folder / FILE}: {error.orig}; what was committed is intact"
             ) from error
 
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        try:
+            with self._engine.connect() as connection:
+                yield connection
+        except DBAPIError as error:
+            raise UsageError(f"cannot read {self.folder / FILE}: {error.orig}") from error
 
-def _keep(connection: Connection, program: Program) -> None:
+
+def _keep_program(connection: Connection, program: Program) -> None:
     """Stores a program's text, once for each hash."""
     row = {"hash": program.hash, "source": program.source}
     connection.execute(insert(schema.program).prefix_with("OR IGNORE").values(row))
 
 
+def _keep_calls(connection: Connection, number: int, calls: Sequence[Mapping[str, Any]]) -> None:
+    """Stores model calls; their prompts and replies once for each hash."""
+    for call in calls:
+        row = dict(call)
+        for name in ("prompt", "reply"):
+            text = row.pop(name).encode("utf-8", "replace")  # no half surrogate can be stored
+            row[f"{name}_hash"] = hashlib.sha256(text).hexdigest()
+            values = {"hash": row[f"{name}_hash"], "text": text.decode()}
+            connection.execute(insert(schema.content).prefix_with("OR IGNORE").values(values))
+        connection.execute(insert(schema.call).values(**row, candidate=number, at=now()))
+
+
+def _remove(folder: Path) -> None:
+    """Removes the folder of a run that could not be made."""
+    shutil.rmtree(folder)
+
+
 def _engine(path: Path) -> Engine:
-    engine = create_engine(f"sqlite:///{path}", json_serializer=_dumps)
+    if os.access(path.parent, os.W_OK):
+        pragmas = ["journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=5000"]
+        url = URL.create("sqlite", database=str(path))
+    else:
+        # Where nothing can be written SQLite can still read, if it need not look for a journal.
+        pragmas = ["busy_timeout=5000"]
+        query = {"mode": "ro", "uri": "true"}
+        if not path.with_name(FILE + "-wal").exists():
+            query["immutable"] = "1"
+        url = URL.create("sqlite", database=f"file:{quote(str(path))}", query=query)
+    engine = create_engine(url, json_serializer=codec.dumps)
 
     @event.listens_for(engine, "connect")
     def _configure(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # transactions are begun below, not by the driver
-        for pragma in (
-            "journal_mode=WAL",
-            "synchronous=NORMAL",
-            "foreign_keys=ON",
-            "busy_timeout=5000",
-        ):
+        for pragma in pragmas:
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")
@@ -218,45 +301,3 @@ def _engine(path: Path) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
-
-
-def _dumps(value: Any) -> str:
-    return json.dumps(_finite(value))
-
-
-def _finite(value: Any) -> Any:
-    """The value with numbers that JSON cannot carry replaced by null."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return value
-
-
-def _metrics(value: dict[str, float] | None) -> Metrics | None:
-    return None if value is None else Metrics(**value)
-
-
-def _evaluation(row: dict[str, Any]) -> Evaluation:
-    cuts = tuple(
-        CutResult(
-            **{
-                **cut,
-                "metrics": Metrics(**cut["metrics"]),
-                "groups": {name: _metrics(value) for name, value in cut["groups"].items()},
-            }
-        )
-        for cut in row["cuts"]
-    )
-    return Evaluation(
-        **{
-            **row,
-            "status": Status(row["status"]),
-            "metrics": _metrics(row["metrics"]),
-            "groups": {name: _metrics(value) for name, value in row["groups"].items()},
-            "cuts": cuts,
-            "warnings": tuple(row["warnings"]),
-        }
-    )

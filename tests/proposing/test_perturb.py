@@ -8,6 +8,7 @@ import pytest
 from sldagent.candidate import Candidate, Evaluation, Status
 from sldagent.evaluation.literals import count_literals
 from sldagent.program import Program, ProgramKind
+from sldagent.proposing.base import Request
 from sldagent.proposing.perturb import PerturbProposer
 from sldagent.proposing.start import cost, start_program
 from sldagent.task import Column, Role, Task
@@ -81,9 +82,10 @@ def terms(program: Program) -> tuple:
     raise AssertionError("no TERMS")
 
 
-def parent(program: Program) -> list[tuple[Candidate, Program]]:
+def ask(program: Program, rng: np.random.Generator) -> Request:
     evaluation = Evaluation(Status.OK, score=0.5, params=1)
-    return [(Candidate(7, 0, 0, 0, program.hash, (), (), "start", "", evaluation), program)]
+    member = (Candidate(7, 0, 0, 0, program.hash, (), (), "start", "", evaluation), program)
+    return Request(0, 1, (member,), (), (), {}, rng)
 
 
 @pytest.mark.parametrize("kind", TASKS)
@@ -93,10 +95,11 @@ def test_proposals_change_the_terms_within_the_limit(kind: str) -> None:
     rng = np.random.default_rng(0)
     seen = set()
     for _ in range(60):
-        proposal = proposer.propose(parent(program), rng)
+        proposal = proposer.propose(ask(program, rng))
         if proposal is None:
             continue
         assert proposal.parents == (7,)
+        assert proposal.program is not None
         assert proposal.program.prefix == program.prefix
         assert proposal.program.suffix == program.suffix
         new = terms(proposal.program)
@@ -111,9 +114,9 @@ def test_proposals_change_the_terms_within_the_limit(kind: str) -> None:
 
 def test_proposals_depend_on_the_generator_alone() -> None:
     proposer = PerturbProposer(TASKS["sizes"])
-    members = parent(start_program(TASKS["sizes"]))
+    program = start_program(TASKS["sizes"])
     one, two = (
-        [proposer.propose(members, np.random.default_rng(seed)) for seed in range(5)]
+        [proposer.propose(ask(program, np.random.default_rng(seed))) for seed in range(5)]
         for _ in range(2)
     )
     assert one == two
@@ -122,8 +125,9 @@ def test_proposals_depend_on_the_generator_alone() -> None:
 def test_a_program_without_terms_gets_one_number_changed() -> None:
     source = "# EVOLVE-BLOCK-START\nµ = 'µ'; guess = 0.35  # µ\nn = 3\n# EVOLVE-BLOCK-END\n"
     proposer = PerturbProposer(TASKS["sizes"])
-    proposal = proposer.propose(parent(Program(source)), np.random.default_rng(1))
+    proposal = proposer.propose(ask(Program(source), np.random.default_rng(1)))
     assert proposal is not None
+    assert proposal.program is not None
     before, after = source.split("0.35"), proposal.program.source
     assert after.startswith(before[0])
     assert after.endswith(before[1])
@@ -134,4 +138,4 @@ def test_a_program_without_terms_gets_one_number_changed() -> None:
 def test_a_program_with_nothing_to_change_gives_no_proposal() -> None:
     source = "# EVOLVE-BLOCK-START\nn = 3\n# EVOLVE-BLOCK-END\n"
     proposer = PerturbProposer(TASKS["sizes"])
-    assert proposer.propose(parent(Program(source)), np.random.default_rng(1)) is None
+    assert proposer.propose(ask(Program(source), np.random.default_rng(1))) is None

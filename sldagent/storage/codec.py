@@ -1,0 +1,53 @@
+"""Evaluations and other values as JSON, without numbers that JSON cannot carry."""
+
+import json
+import math
+from typing import Any
+
+from sldagent.candidate import CutResult, Evaluation, Metrics, Status
+
+
+def dumps(value: Any) -> str:
+    """JSON; a number that is not finite becomes null."""
+    try:
+        return json.dumps(value, allow_nan=False)
+    except ValueError:
+        return json.dumps(_finite(value))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value
+
+
+def evaluation(row: dict[str, Any]) -> Evaluation:
+    """The evaluation that `Evaluation.as_dict` wrote."""
+    cuts = tuple(
+        CutResult(
+            **{
+                **cut,
+                "metrics": Metrics(**cut["metrics"]),
+                "groups": {name: _metrics(value) for name, value in cut["groups"].items()},
+            }
+        )
+        for cut in row["cuts"]
+    )
+    return Evaluation(
+        **{
+            **row,
+            "status": Status(row["status"]),
+            "metrics": _metrics(row["metrics"]),
+            "groups": {name: _metrics(value) for name, value in row["groups"].items()},
+            "cuts": cuts,
+            "warnings": tuple(row["warnings"]),
+        }
+    )
+
+
+def _metrics(value: dict[str, float] | None) -> Metrics | None:
+    return None if value is None else Metrics(**value)
