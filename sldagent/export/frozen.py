@@ -1,0 +1,272 @@
+"""Writes a law as one module: constants frozen, nothing of sldagent needed."""
+
+import ast
+import math
+import pprint
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sldagent.evaluation.probes import probe_points
+from sldagent.export.embed import defined_names, predicting_source
+from sldagent.export.refit import Draws, Floats, RefitError, Refitter
+from sldagent.export.winner import Winner, residual_quantiles
+from sldagent.program import Program, ProgramKind
+
+TOLERANCE = 1e-12  # relative, between the program's predictions and the written file's
+_PROBES = 32  # points beyond the data, for each group, at which the two are compared
+
+_TAIL = '''
+
+FEATURES = {features}
+TARGETS = {targets}
+GROUP_COLUMN = {group_column}
+RANGES = {ranges}
+FORMULA = {formula}
+LATEX = {latex}
+
+# Fitted to all training rows, one set for each group.
+PARAMS = {params}
+
+# Bootstrap refits, and residuals of the training rows, for predict_interval.
+DRAWS = {draws}
+NOISE = {noise}
+
+
+def predict(rows):
+    """Predictions for rows: one dictionary of target values for each.
+
+    A row is a mapping with a number for every name in FEATURES and the group's name under
+    GROUP_COLUMN, which may be left out where there is one group only. A pandas table works too.
+    """
+    rows = _records(rows)
+    values = np.empty((len(rows), len(TARGETS)))
+    for group, mine in _by_group(rows):
+        values[mine] = _evaluate(_table(rows, mine), PARAMS[group])
+    return [dict(zip(TARGETS, row)) for row in values.tolist()]
+
+
+def predict_interval(rows, level=0.9):
+    """Where a new run may land: for each row and target a pair (low, high).
+
+    From bootstrap refits (the law's constants) and residuals (noise of a run). That the form itself
+    may be wrong is not in it: such intervals are too narrow far beyond the data.
+    """
+    if not any(DRAWS.values()):
+        raise ValueError("this law was written without refits, so it has no intervals")
+    rows, rng = _records(rows), np.random.default_rng(0)
+    ends = np.empty((2, len(rows), len(TARGETS)))
+    for group, mine in _by_group(rows):
+        x = _table(rows, mine)
+        drawn = np.stack([_evaluate(x, params) for params in DRAWS[group]])
+        noise = np.array(NOISE[group])
+        added = [rng.choice(noise[:, t], (20, *drawn.shape[:2])) for t in range(len(TARGETS))]
+        values = (drawn[None] + np.stack(added, axis=-1)).reshape(-1, *drawn.shape[1:])
+        ends[:, mine] = np.nanquantile(values, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    return [
+        {{name: (float(ends[0, i, t]), float(ends[1, i, t])) for t, name in enumerate(TARGETS)}}
+        for i in range(len(rows))
+    ]
+
+
+def law(input_data: list[dict[str, float]], group: str) -> list[dict[str, float]]:
+    """The same predictions as SLDBench asks for them: rows of one group."""
+    if group not in PARAMS:
+        raise ValueError(f"unknown group {{group!r}}; known: {{', '.join(PARAMS)}}")
+    values = _evaluate(_table(input_data, range(len(input_data))), PARAMS[group])
+    return [dict(zip(TARGETS, row)) for row in values.tolist()]
+
+
+def _records(rows):
+    return rows.to_dict("records") if hasattr(rows, "to_dict") else list(rows)
+
+
+def _table(rows, mine):
+    table = [[float(rows[i][name]) for name in FEATURES] for i in mine]
+    return np.array(table, dtype=float).reshape(len(mine), len(FEATURES))
+
+
+def _by_group(rows):
+    only = next(iter(PARAMS)) if len(PARAMS) == 1 else None
+    numbers = {{}}
+    for i, row in enumerate(rows):
+        group = row.get(GROUP_COLUMN, only) if GROUP_COLUMN else only
+        if group not in PARAMS:
+            known = ", ".join(PARAMS)
+            raise ValueError(f"row {{i}}: unknown group {{group!r}}, known: {{known}}")
+        numbers.setdefault(group, []).append(i)
+    return numbers.items()
+
+
+def _evaluate(x, params):
+    values = {function}(x, np.array(params, dtype=float))
+    return np.asarray(values, dtype=float).reshape(len(x), len(TARGETS))
+'''
+
+_QUOTED = """
+# The program is kept as text and run in a namespace of its own: {why}.
+_PROGRAM = {source}
+_namespace = {{"__name__": "program"}}
+exec(compile(_PROGRAM, "<program>", "exec"), _namespace)
+"""
+
+
+@dataclass(frozen=True)
+class FrozenLaw:
+    """A law's module as text, checked against the program that it comes from.
+
+    Attributes:
+        difference: The largest relative difference between the program's predictions and the
+            module's, over all training rows and points beyond them.
+        needs: Packages that the module imports.
+    """
+
+    source: str
+    difference: float
+    needs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a module says of itself: a first line, further lines, and the formula if known."""
+
+    title: str
+    lines: tuple[str, ...]
+    formula: str | None = None
+    latex: str | None = None
+
+
+def freeze(winner: Winner, refitter: Refitter, header: Header, draws: Draws) -> FrozenLaw:
+    """Writes the winner as a module and runs the text in the sandbox to compare it.
+
+    Raises:
+        RefitError: No way of writing it gives the program's own predictions.
+    """
+    calls = _calls(winner)
+    wanted = refitter.predict(winner.found.program, calls)
+    worst = math.inf
+    for head, function in _embeddings(winner.found.program):
+        text = _module(winner, header, draws, head, function)
+        try:
+            given = refitter.predict(Program(text), calls, ProgramKind.LAW)
+        except RefitError:
+            continue
+        worst = _difference(wanted, given)
+        if worst <= TOLERANCE:
+            return FrozenLaw(text, worst, _packages(text))
+    raise RefitError(
+        "the written law does not give the program's own predictions"
+        + (f" (relative difference {worst:.1e})" if math.isfinite(worst) else "")
+        + ": does scaling_law_func keep something that only the fit computes?"
+    )
+
+
+def _calls(winner: Winner) -> list[tuple[Floats, Floats, str]]:
+    """All training rows, and points beyond them, group by group."""
+    found, calls = winner.found, []
+    for g, name in enumerate(found.table.group_names):
+        x = found.table.x[found.table.group_codes == g]
+        calls.append((x, winner.params[name], name))
+        beyond = probe_points(found.task.features, x, _PROBES)
+        calls.append((beyond, winner.params[name], name))
+    return calls
+
+
+def _embeddings(program: Program) -> list[tuple[str, str]]:
+    """Ways of putting the program into a module: text, and what its function is called then."""
+    quoted = "import numpy as np\n" + _QUOTED
+    inside = '_namespace["scaling_law_func"]'
+    part = predicting_source(program)
+    whole = _quoted(program.source)
+    if part is None:
+        why = "it looks names up at run time"
+        return [(quoted.format(source=whole, why=why), inside)]
+    why = "cut down to what predicts, it gave other numbers"
+    last = (quoted.format(source=whole, why=why), inside)
+    if not defined_names(part) & defined_names(_TAIL_NAMES):
+        return [(_with_numpy(part), "scaling_law_func"), last]
+    why = "it uses names that this module uses for something else"
+    return [(quoted.format(source=_quoted(part), why=why), inside), last]
+
+
+_TAIL_NAMES = (
+    "FEATURES = TARGETS = GROUP_COLUMN = RANGES = FORMULA = LATEX = PARAMS = DRAWS = NOISE = 0\n"
+    "predict = predict_interval = law = _records = _table = _by_group = _evaluate = 0\n"
+)
+
+
+def _with_numpy(part: str) -> str:
+    """The text with `np` imported, which the module's own functions use."""
+    lines = part.split("\n")
+    if "import numpy as np" in lines:
+        return part
+    at = sum(line.startswith("from __future__") for line in lines)
+    return "\n".join([*lines[:at], "import numpy as np", *lines[at:]])
+
+
+def _module(winner: Winner, header: Header, draws: Draws, head: str, function: str) -> str:
+    found = winner.found
+    task, table = found.task, found.table
+    params = {name: winner.params[name].tolist() for name in table.group_names}
+    drawn = {name: [d[name].tolist() for d in draws.params] for name in table.group_names}
+    noise = residual_quantiles(winner) if draws.params else {}
+    ranges = {
+        name: (float(low), float(high))
+        for name, low, high in zip(
+            task.feature_names, table.x.min(axis=0), table.x.max(axis=0), strict=True
+        )
+    }
+    tail = _TAIL.format(
+        features=_literal(task.feature_names),
+        targets=_literal(task.target_names),
+        group_column=_literal(task.group_column),
+        ranges=_literal(ranges),
+        formula=_literal(header.formula),
+        latex=_literal(header.latex),
+        params=_by_line(params),
+        draws=_by_line(drawn),
+        noise=_by_line({name: values.tolist() for name, values in noise.items()}),
+        function=function,
+    )
+    words = "\n".join([header.title, "", *header.lines]).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"""{words}\n"""\n\n{head.rstrip()}\n{tail}'
+
+
+def _literal(value: Any) -> str:
+    return pprint.pformat(value, width=100, sort_dicts=False)
+
+
+def _by_line(values: dict[str, Any]) -> str:
+    lines = "".join(f"    {name!r}: {value!r},\n" for name, value in values.items())
+    return f"{{\n{lines}}}" if lines else "{}"
+
+
+def _quoted(source: str) -> str:
+    """The source as a literal that reads like the source where that is possible."""
+    plain = source.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    block = f"r'''\n{plain}'''"
+    try:
+        if ast.literal_eval(block) == "\n" + plain:
+            return block
+    except (SyntaxError, ValueError):
+        pass
+    return repr(plain)
+
+
+def _difference(wanted: list[Floats], given: list[Floats]) -> float:
+    """Largest relative difference where both are finite; infinite where only one is."""
+    worst = 0.0
+    for a, b in zip(wanted, given, strict=True):
+        known = np.isfinite(a)
+        if (known != np.isfinite(b)).any():
+            return math.inf
+        scale = np.maximum(np.abs(a[known]), 1e-300)
+        worst = max(worst, float((np.abs(a[known] - b[known]) / scale).max(initial=0.0)))
+    return worst
+
+
+def _packages(source: str) -> tuple[str, ...]:
+    """Which of numpy and scipy the text imports."""
+    names = {name.split(".")[0] for name in Program(source).imports}
+    return tuple(sorted(names & {"numpy", "scipy"}))
