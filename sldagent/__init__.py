@@ -3,15 +3,13 @@
 `import sldagent` is cheap; the names of `sldagent.api` load on first use.
 """
 
-from importlib import metadata
 from typing import Any
 
-__version__ = metadata.version("sldagent")
-
 _API = (
-    "evaluate", "evolve", "fit", "list_runs", "load_program", "load_task", "open_run", "resume",
+    "evaluate", "evolve", "export_law", "export_sldbench", "fit", "list_runs", "load_law",
+    "load_program", "load_task", "new_task", "open_run", "resume", "task_from_table",
 )  # fmt: skip
-__all__ = [*_API, "__version__"]  # noqa: PLE0604 -- every name is a string
+__all__ = [*_API, "__version__"]  # noqa: PLE0604 -- strings, found by __getattr__
 
 
 def __getattr__(name: str) -> Any:
@@ -19,4 +17,8 @@ def __getattr__(name: str) -> Any:
         from sldagent import api
 
         return getattr(api, name)
+    if name == "__version__":
+        from importlib import metadata
+
+        return metadata.version("sldagent")
     raise AttributeError(f"module 'sldagent' has no attribute {name!r}")

@@ -1,27 +1,42 @@
 """What `import sldagent` and the command line offer; heavy modules load where they are used."""
 
 import dataclasses
-import os
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sldagent.config import EvaluationConfig, EvolveConfig
-from sldagent.errors import BudgetError, SandboxError, UsageError
+from sldagent.errors import SandboxError, SldagentError, UsageError
 
 if TYPE_CHECKING:
     from sldagent.candidate import Evaluation
     from sldagent.cuts import Cut
     from sldagent.data.checks import Check
+    from sldagent.data.newtask import Draft
+    from sldagent.driving import Plan, Watch
+    from sldagent.evaluation.base import EvaluatorPool
     from sldagent.evaluation.evaluator import SandboxEvaluator
-    from sldagent.evolution.loop import Generation
+    from sldagent.evolution.search import Generation
+    from sldagent.export.card import Options
+    from sldagent.export.formulas import FormulaText
+    from sldagent.export.load import ExportedLaw
+    from sldagent.export.refit import Params, Refitter
+    from sldagent.export.winner import Found, Winner
+    from sldagent.export.write import Export, ScoreTest, Trace
+    from sldagent.formula import Formula
     from sldagent.program import Program
     from sldagent.run import Run
     from sldagent.sandbox.process import TemplateSandbox
     from sldagent.table import Table
     from sldagent.tablefit import TableFit
     from sldagent.task import Task
+    from sldagent.tracer import Tracing
+
+_LEVEL = 0.8  # of the intervals that the end of a search prints
+_OF_BANDS = 0.7  # of a report's time for refits, for the bands of its curves
 
 
 def load_task(name_or_path: str | Path) -> "Task":
@@ -64,6 +79,80 @@ def fetch_tasks(names: Sequence[str] = ()) -> list[dict[str, Any]]:
     from sldagent.data import overview
 
     return overview.fetch_tasks(names)
+
+
+def new_task(
+    table: str | Path,
+    targets: str | Sequence[str],
+    *,
+    groups: str | Sequence[str] | None = None,
+    ignore: Sequence[str] = (),
+    roles: "Mapping[str, str] | None" = None,
+    axes: Sequence[str] = (),
+    limit: int | None = None,
+    keep: Sequence[str] = (),
+    test: str | Path | None = None,
+    name: str | None = None,
+    output: str | Path | None = None,
+    dry_run: bool = False,
+) -> "tuple[Draft, Path | None]":
+    """Makes a task of a user's table of runs, and its folder unless it is a dry run.
+
+    What is not said is guessed; the draft tells what was guessed and why, what was found in the
+    rows, and what `check_task` says. `sldagent.data.choices.Wishes` describes what can be said.
+
+    Args:
+        table: CSV with commas, semicolons or tabs, parquet, or JSON lines.
+        targets: Columns that a law shall predict, or names of metrics in a long table.
+        groups: Columns that name a row's group; None guesses, an empty list means no groups.
+        ignore: Columns that no law shall see.
+        roles: Roles of features by column.
+        axes: The only features along which rows are held out.
+        limit: Fitted numbers a group; None suggests one, 0 means no limit.
+        keep: Rows not to leave out: `copies`, `diverged`, `steps`, `unfinished`.
+        test: A fixed test table; nothing is decided by it.
+        name: Of the task; None takes the file's.
+        output: The folder to make; None means `tasks/NAME`.
+        dry_run: Write nothing.
+
+    Returns:
+        The draft, and the folder that was made.
+
+    Raises:
+        DataError: No task can be made of the table.
+        UsageError: What is asked for contradicts itself, or the folder exists.
+    """
+    from sldagent.data.choices import make_wishes
+    from sldagent.data.newtask import draft_task
+    from sldagent.data.writing import write_task
+
+    wishes = make_wishes(targets, groups, ignore, roles, axes, limit, keep)
+    draft = draft_task(Path(table), wishes, name, None if test is None else Path(test))
+    if dry_run:
+        return draft, None
+    return draft, write_task(draft, Path(output) if output else Path("tasks") / draft.task.name)
+
+
+def task_from_table(
+    table: str | Path,
+    targets: str | Sequence[str],
+    groups: str | Sequence[str] | None = None,
+    ignore: Sequence[str] = (),
+    roles: "Mapping[str, str] | None" = None,
+    **more: Any,
+) -> "tuple[Task, Table]":
+    """The task and the rows that `new_task` would write; leaves nothing behind."""
+    draft, _ = new_task(
+        table, targets, groups=groups, ignore=ignore, roles=roles, **more, dry_run=True
+    )
+    return draft.task, draft.table
+
+
+def parse_roles(texts: Sequence[str]) -> dict[str, str]:
+    """Roles by column, of texts `COLUMN=ROLE`."""
+    from sldagent.data import choices
+
+    return choices.parse_roles(texts)
 
 
 def load_program(path: str | Path) -> "Program":
@@ -161,40 +250,92 @@ def evaluate(
         return judge.evaluate(loaded)
 
 
-def evolve(
-    config: EvolveConfig,
-    observe: "Callable[[Generation], None] | None" = None,
-    started: "Callable[[Run], None] | None" = None,
-) -> "Run":
-    """Searches for a task's law and returns the finished run.
+def formula(
+    program: "Program | str | Path",
+    task: "Task | str",
+    params: Any = None,
+    data: str | None = None,
+    group: str | None = None,
+    unprotected: bool = False,
+) -> "Tracing":
+    """The formula of any program's law; a NotTraceable that says why where it has none.
 
-    `started` is called when the run's folder exists, `observe` after every generation. Its
-    candidates are committed one by one: whatever ends the search, what was evaluated is kept, and
-    `resume` goes on from there.
+    `params` are fitted parameters, one group's or by group; without them the program is fitted to
+    the training rows of the group (the first unless named). See `sldagent.tracer` and, for what a
+    Formula offers, `sldagent.formula`.
     """
-    from sldagent.cuts import make_cuts
     from sldagent.data.sources import load_train
-    from sldagent.proposing.start import start_program
-    from sldagent.run import Run
+    from sldagent.program import Program
+    from sldagent.tracer import open_tracer, trace_group
 
-    task = load_task(config.task)
-    table = load_train(task, config.data)
-    cuts = make_cuts(task, table)
-    starts = [load_program(path) for path in config.starts] or [start_program(task)]
-    for program in starts:
-        _ = program.block  # a start program without its markers is an error now, not later
-    run = Run.create(_anchored(config), task, table, cuts, starts)
-    if started is not None:
-        started(run)
-    _drive(run, task, table, cuts, observe)
-    return run
+    loaded = program if isinstance(program, Program) else load_program(program)
+    chosen = load_task(task) if isinstance(task, str) else task
+    table = load_train(chosen, data)
+    with open_tracer() as sandbox:
+        require_protection(sandbox, unprotected)
+        return trace_group(loaded, chosen, table, params, sandbox, group)
 
 
-def resume(
-    path: str | Path,
-    observe: "Callable[[Generation], None] | None" = None,
-    started: "Callable[[Run], None] | None" = None,
-) -> "Run":
+def best_formula(
+    run: "Run", data: str | None = None, unprotected: bool = False
+) -> "tuple[Formula, Params]":
+    """The formula of a run's best program, and its parameters by group, fitted to all rows.
+
+    Raises:
+        SldagentError: The program is not traceable, in words, or it fails when it is run again.
+    """
+    from sldagent.formula import Formula
+
+    with _at_hand(run, None, data, unprotected) as (found, refitter):
+        params = refitter.fit(found.program, found.table)
+        traced = _trace(found, params, unprotected)
+    if not isinstance(traced, Formula):
+        raise SldagentError(str(traced))
+    return traced, params
+
+
+def candidate_formula(
+    run: "Run", number: int, data: str | None = None, unprotected: bool = False
+) -> "FormulaText":
+    """The formula of a candidate whose parameters are stored, or the reason why there is none.
+
+    Raises:
+        SldagentError: The rows are not at hand, or nothing protects from the program here.
+    """
+    import numpy as np
+
+    from sldagent.export.formulas import FormulaText
+    from sldagent.export.winner import Found, find_rows
+
+    candidate = run.candidate(number)
+    stored = next((cut.params for cut in candidate.evaluation.cuts if cut.params), None)
+    if stored is None:
+        return FormulaText(reason="it was never fitted")
+    params = {group: np.asarray(values, float) for group, values in stored.items()}
+    program = run.store.program(candidate.program_hash)
+    found = Found(run, *find_rows(run, data), candidate, program)
+    return _formula_text(_trace(found, params, unprotected), params)
+
+
+def evolve(config: EvolveConfig, watch: "Watch | None" = None) -> "Run":
+    """Searches for a task's law and returns its run, finished or interrupted.
+
+    Candidates are committed one by one: whatever ends the search, what was evaluated is kept, and
+    `resume` goes on from there. `watch` is told what happens, see `sldagent.driving.Watch`.
+    """
+    from sldagent import driving
+
+    return driving.evolve(config, _ray_pool, watch or driving.Watch())
+
+
+def plan(config: EvolveConfig) -> "Plan":
+    """What a search would do: its configuration with all that is derived, and its size."""
+    from sldagent import driving
+
+    return driving.plan(config)
+
+
+def resume(path: str | Path, watch: "Watch | None" = None) -> "Run":
     """Goes on with an interrupted run, to the lineage that it would have had uninterrupted.
 
     No committed candidate is evaluated again. A finished run is returned as it is.
@@ -203,82 +344,32 @@ def resume(
         UsageError: Rows, task, limits or versions are no longer those of the run, so that new
             scores could not be compared with old ones; or another process drives the run.
     """
-    from sldagent.cuts import make_cuts
-    from sldagent.data.sources import load_train
-    from sldagent.evaluation.key import evaluation_key
-    from sldagent.run import Run
+    from sldagent import driving
 
-    run = Run.open(Path(path))
-    row = run.store.run()
-    if row["finished_at"]:
-        return run
-    with run.driving():
-        pass  # says at once where another process drives it
-    config = run.config()
-    task = load_task(config.task)
-    table = load_train(task, config.data)
-    cuts = make_cuts(task, table)
-    if evaluation_key(task, table, cuts, config.evaluation) != row["evaluation_key"]:
-        what = "rows" if table.sha256 != row["data_sha256"] else "task, limits or versions"
-        raise UsageError(
-            f"run '{run.folder.name}' cannot be continued: its {what} changed since it was started "
-            f"(rows from {table.origin}), so that new scores would not compare with old ones"
-        )
-    if started is not None:
-        started(run)
-    _drive(run, task, table, cuts, observe)
-    return run
+    return driving.resume(Path(path), _ray_pool, watch or driving.Watch())
 
 
-def _anchored(config: EvolveConfig) -> EvolveConfig:
-    """The configuration with its source of rows spelled out, so that a resumed run keeps it."""
-    data = config.data or os.environ.get("SLDAGENT_DATA")
-    task = config.task
-    if Path(task).exists():
-        task = str(Path(task).resolve())
-    anchored = str(Path(data).expanduser().resolve()) if data else None
-    return dataclasses.replace(config, data=anchored, task=task)
+def make_watch(
+    planned: "Callable[[Plan], None]",
+    started: "Callable[[Run], None]",
+    generation: "Callable[[Generation], None]",
+    stop: "Callable[[], str | None]",
+) -> "Watch":
+    """Who looks on at a search; see `sldagent.driving.Watch`."""
+    from sldagent.driving import Watch
+
+    return Watch(planned, started, generation, stop)
 
 
-def _drive(
-    run: "Run",
-    task: "Task",
-    table: "Table",
-    cuts: "Sequence[Cut]",
-    observe: "Callable[[Generation], None] | None",
-) -> None:
-    """Searches to the end of the run's configuration, from wherever its database stands."""
+def _ray_pool(
+    task: "Task", table: "Table", cuts: "Sequence[Cut]", config: EvolveConfig
+) -> "EvaluatorPool":
     from sldagent.evaluation.pool import RayPool
-    from sldagent.evolution.loop import Search, SearchConfig
-    from sldagent.proposing.perturb import PerturbProposer
 
-    config = run.config()
-    with run.driving():
-        # The start programs are the user's or our own, and the proposer writes our own text: what
-        # protection there is suffices.
-        build = partial(_evaluator, task, table, cuts, config.evaluation, "held-out", True)
-        pool = RayPool(build, config.workers, config.ray_address)
-        try:
-            run.point_latest()  # only now: a run whose workers cannot start is not worth it
-            search = Search(
-                SearchConfig(config.generations, config.offspring, seed=config.seed),
-                run.starts(),
-                PerturbProposer(task),
-                pool,
-                run.store.add,
-                {candidate.number: candidate for candidate in run.candidates()},
-            )
-            for generation in search.run():
-                if search.best is not None:
-                    run.keep_best(*search.best)
-                if observe is not None:
-                    observe(generation)
-            run.store.finish()
-        except BudgetError:
-            run.store.finish()  # nothing to go on with
-            raise
-        finally:
-            pool.close()
+    # The start programs are the user's or our own, and the proposers write our own text: what
+    # protection there is suffices.
+    build = partial(_evaluator, task, table, cuts, config.evaluation, "held-out", True)
+    return RayPool(build, config.workers, config.ray_address)
 
 
 def open_run(name: str | Path, runs: str | Path = "runs") -> "Run":
@@ -369,3 +460,211 @@ def allocate(
             }
         )
     return rows
+
+
+def export_law(
+    run: "Run",
+    folder: str | Path,
+    options: "Options | None" = None,
+    candidate: int | None = None,
+    data: str | None = None,
+    test: bool = False,
+    unprotected: bool = False,
+    force: bool = False,
+) -> "Export":
+    """Writes a run's law as a module that needs numpy only, with its card; see `load_law`.
+
+    With `test` the test rows are read, which the run counts.
+    """
+    from sldagent.export import write
+    from sldagent.export.card import Options
+
+    with _at_hand(run, candidate, data, unprotected) as (found, refitter):
+        score = _test_scorer(found, data, unprotected) if test else None
+        return write.export_law(
+            found, refitter, Path(folder), options or Options(),
+            _tracer(found, unprotected), score, force,
+        )  # fmt: skip
+
+
+def export_sldbench(
+    run: "Run",
+    folder: str | Path,
+    candidate: int | None = None,
+    data: str | None = None,
+    test: bool = True,
+    unprotected: bool = False,
+    force: bool = False,
+) -> "Export":
+    """Writes what SLDBench takes of a run: its program, and its law with frozen constants.
+
+    With `test` the law is scored on the test rows where there are any, which the run counts.
+    """
+    from sldagent.export import write
+
+    with _at_hand(run, candidate, data, unprotected) as (found, refitter):
+        score = _test_scorer(found, data, unprotected) if test else None
+        return write.export_sldbench(
+            found, refitter, Path(folder), _tracer(found, unprotected), score, force
+        )
+
+
+def load_law(path: str | Path) -> "ExportedLaw":
+    """The law that `export_law` wrote, to be called; runs the file, so load only what you trust."""
+    from sldagent.export.load import load_law as load
+
+    return load(path)
+
+
+def report(
+    run: "Run", data: str | None = None, unprotected: bool = False, seconds: float = 30.0
+) -> dict[str, Any]:
+    """All that pages and plots of a run show, as plain data; works while the run goes on.
+
+    The winner is run again in the sandbox for its predictions; its bootstrap refits may take so
+    many `seconds`. Where that cannot be, as the rows are not at hand or there is no protection,
+    `picture` has the `reason`. `law` has the formula, with each group's constants in `lines`, and
+    what a new run may measure at the `largest` runs.
+    """
+    from sldagent.errors import TaskError
+    from sldagent.export.picture import Effort, draw_picture
+    from sldagent.export.refit import bootstrap
+    from sldagent.export.winner import fit_winner, predict_largest
+    from sldagent.formula import Formula
+    from sldagent.reporting.summary import summarise
+
+    try:
+        task = run.task()
+    except TaskError:
+        task = None
+    summary = summarise(run, task)
+    try:
+        with _at_hand(run, summary["best"], data, unprotected) as (found, refitter):
+            winner = fit_winner(found, refitter)
+            traced = _trace(found, winner.params, unprotected)
+            effort = Effort(seconds=seconds * _OF_BANDS)
+            draws = bootstrap(
+                refitter, found.program, found.table, effort.draws, seconds - effort.seconds
+            )
+            summary["law"] = {
+                "formula": dataclasses.asdict(_formula_text(traced, winner.params)),
+                "lines": (
+                    {name: traced.text(params) for name, params in winner.params.items()}
+                    if isinstance(traced, Formula)
+                    else {}
+                ),
+                "params": {name: params.tolist() for name, params in winner.params.items()},
+                "level": _LEVEL,
+                "refits": draws.words,
+                "largest": predict_largest(winner, refitter, draws, _LEVEL),
+            }
+            summary["picture"] = draw_picture(winner, refitter, effort)
+    except SldagentError as error:
+        summary["picture"] = {"reason": str(error)}
+    return summary
+
+
+def write_page(
+    run: "Run", file: str | Path, data: str | None = None, unprotected: bool = False,
+    known: "Mapping[str, Any] | None" = None,
+) -> Path:  # fmt: skip
+    """Writes the run as one HTML page that needs nothing else; replaces the file.
+
+    `known` is the run's `report`, where it was made already.
+    """
+    from sldagent.reporting.page import render_page
+
+    path = Path(file)
+    text = render_page(dict(known or report(run, data, unprotected)))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}") from None
+    return path
+
+
+def write_plots(
+    run: "Run",
+    folder: str | Path,
+    formats: "Sequence[str]" = ("pdf",),
+    data: str | None = None,
+    unprotected: bool = False,
+) -> list[Path]:
+    """Writes the run's figures into a folder, files of those names replaced; returns the files."""
+    from sldagent.reporting.plots import write_plots as write
+
+    return write(report(run, data, unprotected), Path(folder), tuple(formats))
+
+
+@contextmanager
+def _at_hand(
+    run: "Run", candidate: int | None, data: str | None, unprotected: bool
+) -> "Iterator[tuple[Found, Refitter]]":
+    """A run's candidate with its rows, and a sandbox to run it in again."""
+    from sldagent.export.refit import Refitter
+    from sldagent.export.winner import Found, find_candidate, find_rows
+
+    chosen, program = find_candidate(run, candidate)
+    task, table, cuts = find_rows(run, data)
+    with open_sandbox() as sandbox:
+        require_protection(sandbox, unprotected)
+        refitter = Refitter(task, sandbox, run.config().evaluation)
+        yield Found(run, task, table, cuts, chosen, program), refitter
+
+
+def _test_scorer(found: "Found", data: str | None, unprotected: bool) -> "ScoreTest":
+    """Scores an exported law on the test rows and counts the reading in the run's database."""
+    from sldagent.errors import PrerequisiteError
+    from sldagent.export.card import TestResult
+    from sldagent.export.refit import RefitError
+
+    config = found.run.config()
+    limits = dataclasses.replace(config.evaluation, reject_literals=False)
+
+    def score(law: "Program", program: "Program") -> TestResult:
+        try:
+            judge = build_evaluator(found.task, "test", data or config.data, limits, unprotected)
+        except SandboxError:
+            raise
+        except PrerequisiteError as error:
+            return TestResult(None, str(error))
+        with judge:
+            found.run.store.count_test_read()
+            written, own = judge.evaluate(law), judge.evaluate(program)
+            rows = f"{len(judge.cuts[0].held_out)} rows from {judge.table.origin}"
+        a, b = written.metrics, own.metrics
+        if a and b and not math.isclose(a.nmse, b.nmse, rel_tol=1e-9, abs_tol=1e-12):
+            raise RefitError(
+                f"on the test rows the written law has R² {a.r2!r}, the program {b.r2!r}"
+            )
+        return TestResult(written, rows=rows)
+
+    return score
+
+
+def _trace(found: "Found", params: "Mapping[str, Any]", unprotected: bool) -> "Tracing":
+    """The formula of a candidate; `params` are a fit's, by group."""
+    from sldagent.tracer import open_tracer, trace_group
+
+    with open_tracer() as sandbox:
+        require_protection(sandbox, unprotected)
+        return trace_group(found.program, found.task, found.table, params, sandbox)
+
+
+def _tracer(found: "Found", unprotected: bool) -> "Trace":
+    """Finds the formula of an export's law, or says why there is none."""
+
+    def trace(winner: "Winner") -> "FormulaText":
+        return _formula_text(_trace(found, winner.params, unprotected), winner.params)
+
+    return trace
+
+
+def _formula_text(traced: "Tracing", params: "Params") -> "FormulaText":
+    from sldagent.export.formulas import FormulaText, write_formula
+    from sldagent.formula import Formula
+
+    if isinstance(traced, Formula):
+        return write_formula(traced, params)
+    return FormulaText(reason=str(traced))

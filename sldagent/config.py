@@ -1,6 +1,7 @@
 """What a person can set; validated at the edge, trusted inside."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from sldagent.errors import UsageError
 
@@ -36,27 +37,73 @@ class EvaluationConfig:
 class EvolveConfig:
     """What `evolve` is asked to do; one field an option.
 
+    What is None where it says "derived" is filled in when the run is made, and stored with it.
+
     Attributes:
-        task: Name or path of the task.
-        data: Where its rows are; None asks SLDAGENT_DATA.
-        generations: Generations after the start programs.
-        offspring: Proposals a generation.
+        task: Name or path of the task; None makes one of the table `data`.
+        data: Where the task's rows are; None asks SLDAGENT_DATA.
+        targets: Columns that a law shall predict. They and the next six are for a table without a
+            task; `sldagent.data.choices.Wishes` says more.
+        groups: Columns that name a row's group; None guesses, none at all means no groups.
+        ignore: Columns that no law shall see.
+        roles: Roles of features by column.
+        axes: The only features along which rows are held out.
+        limit: Fitted numbers a group; None suggests one, 0 means no limit.
+        keep: Rows not to leave out.
+        generations: Generations after the start programs; None sets no limit.
+        evaluations: Most candidates, in whole generations; None sets no limit.
+        time_limit: Seconds of one driver, after which the run can be resumed.
+        goal: Held-out R² of the best candidate that is enough.
+        stall: Generations without a better candidate that are enough.
+        proposer: Who writes programs; None is derived.
+        islands: Sub-populations that exchange candidates now and then.
+        offspring: Proposals of an island a generation; None is derived from the proposer.
+        concurrency: Calls of a model in flight; None is the proposer's choice.
+        lag: A proposal sees its island as of so many proposals before; None is derived from
+            `concurrency`. Equal lags give equal searches.
+        migrate_every: Generations from one migration to the next.
+        migrants: Members that migrate from each island.
+        reseed_every: Generations after which weak islands start again from a survivor.
+        capacity: Most members of an island.
         seed: Of every random generator of the search.
         workers: Processes that evaluate; None for one a core.
         ray_address: A running cluster; None starts one on this machine.
-        starts: Files of start programs; none means the built-in one.
+        starts: Files of start programs, beside or in place of the built-in ones.
+        record: File that proposals are recorded in.
+        replay: File of recorded proposals that are taken in place of a proposer's.
         name: Of the run; None makes one of time and task.
         runs: Folder that holds runs.
     """
 
-    task: str
+    task: str | None = None
     data: str | None = None
-    generations: int = 50
-    offspring: int = 8
+    targets: tuple[str, ...] = ()
+    groups: tuple[str, ...] | None = None
+    ignore: tuple[str, ...] = ()
+    roles: Mapping[str, str] = field(default_factory=dict)
+    axes: tuple[str, ...] = ()
+    limit: int | None = None
+    keep: tuple[str, ...] = ()
+    generations: int | None = 50
+    evaluations: int | None = None
+    time_limit: float | None = None
+    goal: float | None = None
+    stall: int | None = None
+    proposer: str | None = None
+    islands: int = 4
+    offspring: int | None = None
+    concurrency: int | None = None
+    lag: int | None = None
+    migrate_every: int = 5
+    migrants: int = 2
+    reseed_every: int = 20
+    capacity: int = 40
     seed: int = 0
     workers: int | None = None
     ray_address: str | None = None
     starts: tuple[str, ...] = ()
+    record: str | None = None
+    replay: str | None = None
     name: str | None = None
     runs: str = "runs"
     evaluation: EvaluationConfig = EvaluationConfig(reject_literals=True)
@@ -64,12 +111,29 @@ class EvolveConfig:
     def __post_init__(self) -> None:
         for value, least, option in (
             (self.generations, 0, "--generations"),
+            (self.evaluations, 1, "--evaluations"),
+            (self.stall, 1, "--stall"),
+            (self.islands, 1, "--islands"),
             (self.offspring, 1, "--offspring"),
+            (self.concurrency, 1, "--concurrency"),
+            (self.lag, 1, "--lag"),
+            (self.migrate_every, 1, "migrate_every"),
+            (self.migrants, 1, "migrants"),
+            (self.reseed_every, 1, "reseed_every"),
+            (self.capacity, 1, "capacity"),
             (self.seed, 0, "--seed"),
-            (1 if self.workers is None else self.workers, 1, "--workers"),
+            (self.workers, 1, "--workers"),
         ):
-            if value < least:
+            if value is not None and value < least:
                 raise UsageError(f"{option} must be at least {least}: {value}")
+        if self.time_limit is not None and not self.time_limit > 0:
+            raise UsageError(f"--time-limit must be positive: {self.time_limit:g} s")
+        if self.goal is not None and not self.goal <= 1:
+            raise UsageError(f"--goal is an R², which is at most 1: {self.goal:g}")
+        if (self.generations, self.evaluations, self.time_limit) == (None, None, None):
+            raise UsageError("give the search an end: --generations, --evaluations or --time-limit")
+        if self.record is not None and self.replay is not None:
+            raise UsageError("--record and --replay exclude each other: nothing new is proposed")
         if self.name is not None and (
             self.name in ("", ".", "..", "latest") or set(self.name) & set("/\\\0")
         ):

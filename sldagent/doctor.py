@@ -64,7 +64,8 @@ def _data(data: str | None) -> Finding:
     except SldagentError as error:
         ways = (
             "give --data PATH or set SLDAGENT_DATA (a folder with <task>/train.csv, or one table), "
-            "or run `sldagent tasks fetch --all` where there is a network"
+            "or run `sldagent tasks fetch --all` where there is a network; for a table of your own "
+            "runs nothing is missing: `sldagent tasks new runs.csv --target loss`"
         )
         return "data", False, str(error) if given else f"no data named, and {error}; {ways}"
     return "data", True, "no data named; the hub answers, and tables are fetched when first used"

@@ -7,22 +7,29 @@ import json
 import os
 import platform
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self, TextIO
 
 from sldagent.candidate import Candidate
 from sldagent.config import HARNESS_VERSION, EvaluationConfig, EvolveConfig
 from sldagent.cuts import Cut
+from sldagent.data.tasks import find_task, read_task
 from sldagent.errors import UsageError
 from sldagent.evaluation.key import evaluation_key
 from sldagent.program import Program
+from sldagent.proposing.base import Start
+from sldagent.storage.reading import Filter
 from sldagent.storage.store import FILE, Store
 from sldagent.table import Table
 from sldagent.task import Task
 
+if TYPE_CHECKING:
+    import pandas
+
+_TASKS = "tasks"  # the folder of a run's own task
 _PACKAGES = ("sldagent", "numpy", "scipy", "ray", "sqlalchemy")
 
 
@@ -30,7 +37,8 @@ class Run:
     """One search's folder.
 
     `lineage.sqlite` holds every candidate; `best/program.py` and `best/fit.json` are the best so
-    far, replaced by renaming, so that they can be opened at any moment.
+    far, replaced by renaming, so that they can be opened at any moment; `tasks/` has the run's task
+    where that was made of a user's table.
     """
 
     def __init__(self, store: Store) -> None:
@@ -48,9 +56,14 @@ class Run:
         task: Task,
         table: Table,
         cuts: Sequence[Cut],
-        starts: Sequence[Program],
+        starts: Sequence[Start],
+        keep_task: Callable[[Path], object] = lambda tasks: None,
     ) -> Self:
-        """Makes the folder and commits the run's row; raises UsageError where the name is taken."""
+        """Makes the folder and commits the run's row; raises UsageError where the name is taken.
+
+        `keep_task` is given the run's own folder of tasks before that, to put a task into it that
+        is found nowhere else.
+        """
         name = config.name
         if name is None:
             stamp = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H%M%S")
@@ -65,7 +78,9 @@ class Run:
             "evaluation_key": evaluation_key(task, table, cuts, config.evaluation),
             "versions": versions,
         }
-        return cls(Store.create(Path(config.runs) / name, row, starts))
+        programs = [(start.program, start.proposer, start.change) for start in starts]
+        folder = Path(config.runs) / name
+        return cls(Store.create(folder, row, programs, lambda made: keep_task(made / _TASKS)))
 
     @classmethod
     def open(cls, folder: Path) -> Self:
@@ -73,19 +88,70 @@ class Run:
         return cls(Store.open(folder))
 
     def config(self) -> EvolveConfig:
-        """What the run was started with."""
-        fields = dict(self.store.run()["config"])
+        """What the run was started with; raises UsageError where another version wrote it."""
+        row = self.store.run()
+        stored = row["config"]
+        known = {field.name for field in dataclasses.fields(EvolveConfig)}
+        if unknown := sorted(stored.keys() - known):
+            raise UsageError(
+                f"run '{self.folder.name}' was started by sldagent {row['versions']['sldagent']} "
+                f"with settings that this version does not have: {', '.join(unknown)}"
+            )
+        fields: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()
+        }
         fields["evaluation"] = EvaluationConfig(**fields["evaluation"])
-        fields["starts"] = tuple(fields["starts"])
         return EvolveConfig(**fields)
 
-    def starts(self) -> list[Program]:
+    def task(self) -> Task:
+        """The run's own task, where it was made of a user's table, or the one that it names.
+
+        Raises:
+            TaskError: The task is not where it was, or its file is wrong.
+        """
+        own = next((self.folder / _TASKS).glob("*/task.toml"), None)
+        return read_task(own) if own else find_task(self.store.run()["task"])
+
+    def starts(self) -> list[Start]:
         """The start programs, in order."""
-        return [self.store.program(name) for name in self.store.run()["starts"]]
+        rows = self.store.run()["starts"]
+        programs = self.store.programs([row["hash"] for row in rows])
+        return [Start(programs[row["hash"]], row["proposer"], row["change"]) for row in rows]
 
     def candidates(self) -> list[Candidate]:
         """Every committed candidate, by number."""
         return self.store.candidates()
+
+    def candidate(self, number: int) -> Candidate:
+        """One committed candidate.
+
+        Raises:
+            UsageError: There is none with this number.
+        """
+        found = self.store.candidate(number)
+        if found is None:
+            raise UsageError(f"run '{self.folder.name}' has no candidate #{number}")
+        return found
+
+    def rows(
+        self,
+        status: str | None = None,
+        island: int | None = None,
+        proposer: str | None = None,
+        since: int | None = None,
+        top: int | None = None,
+    ) -> list[dict[str, Any]]:
+        """Candidates in short, by number; with `top` so many with the best scores, best first.
+
+        `since` is the first generation that is wanted.
+        """
+        return self.store.rows(Filter(status, island, proposer, since, top))
+
+    def frame(self) -> "pandas.DataFrame":
+        """Every candidate in short as a DataFrame, by number."""
+        import pandas
+
+        return pandas.DataFrame(self.store.rows()).set_index("number")
 
     @contextmanager
     def driving(self) -> Iterator[None]:
@@ -94,22 +160,22 @@ class Run:
         Raises:
             UsageError: Another process drives the run.
         """
-        with open(self.folder / "lock", "a") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise UsageError(
-                    f"run '{self.folder.name}' is going on in another process"
-                ) from None
+        try:
+            file = open(self.folder / "lock", "a")  # noqa: SIM115
+        except OSError as error:
+            raise UsageError(f"cannot write in {self.folder}: {error.strerror}") from None
+        with file:
+            if not _locked(file):
+                raise UsageError(f"run '{self.folder.name}' is going on in another process")
             yield
 
     def is_driven(self) -> bool:
         """Whether some process drives the run now."""
         try:
-            with self.driving():
-                return False
-        except UsageError:
-            return True
+            with open(self.folder / "lock") as file:
+                return not _locked(file)
+        except OSError:
+            return False
 
     def best(self) -> tuple[Candidate, Program] | None:
         """The candidate whose program lies in `best/`, and the program."""
@@ -117,7 +183,7 @@ class Run:
         if not file.is_file():
             return None
         number = json.loads(file.read_text("utf-8"))["number"]
-        candidate = next(c for c in self.candidates() if c.number == number)
+        candidate = self.candidate(number)
         return candidate, self.store.program(candidate.program_hash)
 
     def keep_best(self, candidate: Candidate, program: Program) -> None:
@@ -138,6 +204,15 @@ class Run:
                 fresh.replace(link)
             except OSError:
                 fresh.unlink(missing_ok=True)  # a file system without links: only a convenience
+
+
+def _locked(file: TextIO) -> bool:
+    """Takes the lock on an open file; False where another process has it."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _replace(path: Path, text: str) -> None:

@@ -23,11 +23,12 @@ _COMMANDS = {
         "Judge one program, anybody's, and print one JSON object.",
     ),
     "evolve": ("sldagent.cli.evolve", "Search for a task's law."),
+    "export": ("sldagent.cli.export", "Take a run's result along: law, benchmark files, plots."),
     "fit": ("sldagent.cli.fit", "Fit a law to a table, say how sure it is, and what it predicts."),
     "lineage": ("sldagent.cli.lineage", "Look at the candidates of a run."),
     "resume": ("sldagent.cli.evolve", "Go on with an interrupted run."),
-    "runs": ("sldagent.cli.runs", "List, show and remove runs."),
-    "tasks": ("sldagent.cli.tasks", "List, show, check and fetch discovery tasks."),
+    "runs": ("sldagent.cli.runs", "List, show, compare and remove runs."),
+    "tasks": ("sldagent.cli.tasks", "List, show, check, fetch and make discovery tasks."),
 }
 
 

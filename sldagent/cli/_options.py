@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from sldagent import api
 from sldagent.config import EvaluationConfig
 
 
@@ -23,6 +24,9 @@ data_option = option(
 )
 runs_option = option(
     "--runs", default="runs", show_default=True, metavar="DIR", help="Folder that holds runs."
+)
+unprotected_option = click.option(
+    "--unprotected", is_flag=True, help="Run the program even where there is no sandbox."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
 
@@ -53,3 +57,55 @@ def evaluation_config(
 ) -> EvaluationConfig:
     """The configuration that the options of `evaluation_options` ask for."""
     return EvaluationConfig(eval_timeout, memory, reject_literals)
+
+
+_KEEP = ("copies", "diverged", "steps", "unfinished")
+_TABLE_OPTIONS = (
+    click.option("--group", "groups", multiple=True, metavar="COL",
+                 help="Names a row's group; several together.  [default: guessed]"),
+    click.option("--no-group", is_flag=True, help="All rows are one group."),
+    click.option("--ignore", multiple=True, metavar="COL", help="No law sees it; repeatable."),
+    click.option("--role", "roles", multiple=True, metavar="COL=ROLE",
+                 help="Repeatable. Roles: size, data, unique_data, rate, batch, fraction, logged,"
+                 " count."),
+    click.option("--axis", "axes", multiple=True, metavar="COL",
+                 help="Hold out rows along it only; repeatable."),
+    click.option("--limit", type=int, default=None, metavar="N",
+                 help="Fitted numbers a group; 0 for no limit.  [default: suggested]"),
+    click.option("--keep", type=click.Choice(_KEEP), multiple=True,
+                 help="Keep rows that would be left out; repeatable."),
+)  # fmt: skip
+
+
+def table_options(required: bool, targets: str) -> Callable[[Any], Any]:
+    """Adds what can be said of a table of one's own; `table_wishes` takes the values.
+
+    `targets` is the help of the option that names the columns to predict.
+    """
+
+    def add(command: Any) -> Any:
+        for decorate in reversed(_TABLE_OPTIONS):
+            command = decorate(command)
+        return click.option(
+            "--target", "targets", multiple=True, required=required, metavar="COL", help=targets
+        )(command)
+
+    return add
+
+
+def table_wishes(
+    targets: tuple[str, ...], groups: tuple[str, ...], no_group: bool, ignore: tuple[str, ...],
+    roles: tuple[str, ...], axes: tuple[str, ...], limit: int | None, keep: tuple[str, ...],
+) -> dict[str, Any]:  # fmt: skip
+    """What the options of `table_options` ask for, as `api.new_task` and EvolveConfig take it."""
+    if no_group and groups:
+        raise click.UsageError("give --group or --no-group, not both")
+    return {
+        "targets": targets,
+        "groups": groups or (() if no_group else None),
+        "ignore": ignore,
+        "roles": api.parse_roles(roles) if roles else {},
+        "axes": axes,
+        "limit": limit,
+        "keep": keep,
+    }

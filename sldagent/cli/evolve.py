@@ -1,201 +1,258 @@
 """`sldagent evolve` and `resume`: the main job."""
 
+import dataclasses
 import json
-import time
-from collections import Counter
-from collections.abc import Callable
-from pathlib import Path
+import re
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from sldagent import api
+from sldagent.cli._draft import short_lines
 from sldagent.cli._options import (
     data_option,
     evaluation_config,
     evaluation_options,
     option,
     runs_option,
+    table_options,
+    table_wishes,
 )
+from sldagent.cli._progress import Screen, choose_screen
 from sldagent.config import EvolveConfig
+from sldagent.errors import SldagentError
 
 if TYPE_CHECKING:
-    from sldagent.candidate import Candidate
-    from sldagent.evolution.loop import Generation
+    from sldagent.driving import Watch
     from sldagent.run import Run
+
+_GENERATIONS = 50
+_CTRL_C = "Ctrl-C"
+_OF_TABLE = ("targets", "groups", "no_group", "ignore", "roles", "axes", "limit", "keep")
+_REFIT_SECONDS = 8.0  # for the intervals and bands at the end of a search
+_ORIGINS = {
+    ParameterSource.COMMANDLINE: "flag",
+    ParameterSource.ENVIRONMENT: "environment",
+}
+quiet_option = option("--quiet", is_flag=True, help="Print nothing but the result.")
+lines_option = click.option("--json", "as_json", is_flag=True, help="JSON lines on stdout.")
+
+
+class Duration(click.ParamType[float]):
+    """Seconds, or a number with s, m, h or d."""
+
+    name = "duration"
+    _units = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}  # noqa: RUF012
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float:
+        """Reads `600`, `10m` or `1.5h`."""
+        if isinstance(value, float):
+            return value
+        match = re.fullmatch(r"\s*(\d+\.?\d*|\.\d+)\s*([smhd]?)\s*", str(value))
+        if match is None:
+            self.fail(f"'{value}' is no time: write 600, 10m or 1h", param, ctx)
+        return float(match[1]) * self._units[match[2]]
 
 
 @click.command()
-@option("--task", required=True, help="Name of a task, or path of its folder or task.toml.")
-@option("--generations", type=int, default=50, show_default=True)
+@option("--task", help="Name of a task, or path of its folder or task.toml.")
+@option(
+    "--generations",
+    type=int,
+    help=f"After the start programs.  [default: {_GENERATIONS}; no limit with another one]",
+)
+@option("--evaluations", type=int, help="Most candidates, in whole generations.")
+@option("--time-limit", type=Duration(), metavar="TIME", help="600, 10m or 1h; can be resumed.")
+@option("--goal", type=float, metavar="R2", help="Held-out R² that is enough.")
+@option("--stall", type=int, metavar="N", help="Stop after N generations without a better one.")
 @data_option
-@option("--offspring", type=int, default=8, show_default=True, help="Proposals a generation.")
+@table_options(required=False, targets="Without --task: a column of --data to predict; repeatable.")
+@option("--proposer", metavar="NAME", help="Who writes programs.  [default: derived]")
+@option("--islands", type=int, default=4, show_default=True, help="Sub-populations.")
+@option(
+    "--offspring",
+    type=int,
+    help="Proposals of an island a generation.  [default: 4, with a model 1]",
+)
+@option("--concurrency", type=int, help="Calls of a model in flight.  [default: the proposer's]")
+@option(
+    "--lag",
+    type=int,
+    help="Proposals of an island under way; equal lags give equal searches.  [default: derived]",
+)
 @option("--seed", type=int, default=0, show_default=True, help="Same seed, same search.")
 @option("--workers", type=int, default=None, help="Evaluating processes.  [default: one a core]")
 @option("--ray-address", default=None, help="A running Ray cluster.  [default: start one here]")
 @click.option("--start", "starts", multiple=True, metavar="FILE", help="Start program; repeatable.")
+@option("--record", metavar="FILE", help="Write every proposal with its prompt and reply.")
+@option("--replay", metavar="FILE", help="Take proposals from a recording, without a model.")
 @option("--name", default=None, help="Name of the run.  [default: time and task]")
 @runs_option
 @evaluation_options
-@click.option("--json", "as_json", is_flag=True, help="JSON lines on stdout, one an event.")
+@click.option("--dry-run", is_flag=True, help="Show the resolved configuration and its size.")
+@quiet_option
+@lines_option
+@click.pass_context
 def evolve(
-    as_json: bool, eval_timeout: float, memory: int, starts: tuple[str, ...], **settings: Any
+    ctx: click.Context,
+    /,
+    as_json: bool,
+    quiet: bool,
+    dry_run: bool,
+    eval_timeout: float,
+    memory: int,
+    starts: tuple[str, ...],
+    generations: int | None,
+    **settings: Any,
 ) -> None:
     """Search for a task's law.
 
     \b
     sldagent evolve --task data_constrained --generations 50 --data DIR
+    sldagent evolve --data runs.csv --target loss
+
+    Without a task one is made of the table, as `tasks new` does, and kept with the run. A search
+    ends by whichever limit is met first. Ctrl-C once finishes what is under way, twice stops
+    now; `sldagent resume` goes on from there.
     """  # noqa: D301
     limits = evaluation_config(eval_timeout, memory, reject_literals=True)
-    config = EvolveConfig(**settings, starts=starts, evaluation=limits)
-    screen = _Events() if as_json else _Lines()
-    _to_the_end(screen, lambda: api.evolve(config, screen.generation, screen.started))
+    if generations is None and not (settings["evaluations"] or settings["time_limit"]):
+        generations = _GENERATIONS
+    said = table_wishes(**{name: settings.pop(name) for name in _OF_TABLE})
+    config = EvolveConfig(
+        **settings, **said, generations=generations, starts=starts, evaluation=limits
+    )
+    if dry_run:
+        _show_plan(ctx, config, as_json)
+        return
+    _to_the_end(choose_screen(as_json, quiet), lambda watch: api.evolve(config, watch))
 
 
 @click.command()
 @click.argument("run", metavar="RUN")
 @runs_option
-@click.option("--json", "as_json", is_flag=True, help="JSON lines on stdout, one an event.")
-def resume(run: str, runs: str, as_json: bool) -> None:
+@quiet_option
+@lines_option
+def resume(run: str, runs: str, quiet: bool, as_json: bool) -> None:
     """Go on with an interrupted run.
 
     RUN is a folder, a name, a unique beginning of one, or `latest`. What was committed is not
-    evaluated again, and the lineage becomes the one that the run would have had uninterrupted.
+    evaluated again, and the lineage becomes the one that the run would have had uninterrupted. A
+    time limit counts anew.
     """
     found = api.open_run(run, runs)
-    screen = _Events() if as_json else _Lines()
+    screen = choose_screen(as_json, quiet)
     if found.store.run()["finished_at"]:
         click.echo(
             f"run '{found.folder.name}' is finished: there is nothing to go on with", err=True
         )
-        screen.finished(found)
+        _finish(screen, found)
         return
-    _to_the_end(screen, lambda: api.resume(found.folder, screen.generation, screen.started))
+    _to_the_end(screen, lambda watch: api.resume(found.folder, watch))
 
 
-def _to_the_end(screen: "_Events | _Lines", search: "Callable[[], Run]") -> None:
+def _to_the_end(screen: Screen, search: "Callable[[Watch], Run]") -> None:
     """Runs a search; where it is interrupted, says how to go on."""
     try:
-        screen.finished(search())
+        with _counting_interrupts(screen) as asked:
+            run = search(api.make_watch(screen.planned, screen.started, screen.generation, asked))
     except (KeyboardInterrupt, SystemExit):
-        if screen.run is not None:
-            folder = screen.run.folder
-            where = "" if folder.parent.name == "runs" else f" --runs {folder.parent}"
-            click.echo(f"go on with: sldagent resume {folder.name}{where}", err=True)
+        screen.close()
+        _say_how_to_go_on(screen.run)
         raise
+    finally:
+        screen.close()
+    _finish(screen, run)
+    row, best, goal = run.store.run(), run.best(), run.config().goal
+    if not row["finished_at"]:
+        _say_how_to_go_on(run)
+        if row["ended_because"] == _CTRL_C:
+            raise click.exceptions.Exit(130)
+    metrics = best[0].evaluation.metrics if best else None
+    if goal is not None and (metrics is None or metrics.r2 < goal):
+        click.echo(f"the goal of held-out R² {goal:g} was not met", err=True)
+        raise click.exceptions.Exit(1)
 
 
-class _Lines:
-    """One line a generation on stderr; the result on stdout."""
-
-    def __init__(self) -> None:
-        self.run: Run | None = None
-        self._start = time.monotonic()
-
-    def started(self, run: "Run") -> None:
-        self.run = run
-        self._generations = run.config().generations
-        row = run.store.run()
-        click.echo(f"task {row['task']}, rows from {row['data_origin']}", err=True)
-        words = "terms of the built-in start law, or single numbers of a start program of yours"
-        click.echo(f"no LLM is used: the proposer changes {words}", err=True)
-        click.echo(f"run {_shown(run.folder)}", err=True)
-
-    def generation(self, generation: "Generation") -> None:
-        counts = Counter(c.evaluation.status.value for c in generation.candidates)
-        states = " ".join(f"{status} {n}" for status, n in sorted(counts.items()))
-        best = generation.best
-        click.echo(
-            f"generation {generation.number:3d}/{self._generations}  "
-            f"best {_summary(best)}  {states}  {time.monotonic() - self._start:6.1f} s",
-            err=True,
-        )
-        if generation.number == 0:
-            for candidate in generation.candidates:
-                evaluation = candidate.evaluation
-                if evaluation.reason:
-                    words = f"start program #{candidate.number}: {evaluation.status}"
-                    click.echo(f"{words}: {evaluation.reason}", err=True)
-            for warning in best.evaluation.warnings if best else ():
-                click.echo(f"warning: {warning}", err=True)
-
-    def finished(self, run: "Run") -> None:
-        for line in best_lines(run):
-            click.echo(line)
+def _finish(screen: Screen, run: "Run") -> None:
+    """Shows the result and writes the run's page; whoever pressed Ctrl-C does not wait for it."""
+    screen.finished(run)
+    if run.store.run()["ended_because"] == _CTRL_C:
+        return
+    # The search has just run these programs with what protection there is.
+    report = api.report(run, unprotected=True, seconds=_REFIT_SECONDS)
+    page = None
+    try:
+        page = api.write_page(run, run.folder / "report.html", known=report)
+    except SldagentError as error:
+        click.echo(f"warning: no report: {error}", err=True)
+    screen.reported(report, page)
 
 
-class _Events:
-    """JSON lines on stdout."""
+@contextmanager
+def _counting_interrupts(screen: Screen) -> Iterator[Callable[[], str | None]]:
+    """The first Ctrl-C only asks for the end; the next one is an exception as usual."""
+    reasons: list[str] = []
+    usual = signal.getsignal(signal.SIGINT)
 
-    def __init__(self) -> None:
-        self.run: Run | None = None
+    def note(_number: int, _frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, usual)
+        reasons.append(_CTRL_C)
+        click.echo("finishing what is under way; Ctrl-C again stops now", err=True)
 
-    @staticmethod
-    def _write(event: str, **values: Any) -> None:
-        click.echo(json.dumps({"event": event, **values}, allow_nan=False))
-
-    def started(self, run: "Run") -> None:
-        self.run = run
-        row = run.store.run()
-        self._write("started", run=str(run.folder), task=row["task"], data=row["data_origin"])
-
-    def generation(self, generation: "Generation") -> None:
-        counts = Counter(c.evaluation.status.value for c in generation.candidates)
-        best = generation.best
-        metrics = best.evaluation.metrics if best else None
-        self._write(
-            "generation",
-            generation=generation.number,
-            statuses=dict(counts),
-            best=best.number if best else None,
-            score=best.evaluation.score if best else None,
-            held_out_r2=metrics.r2 if metrics else None,
-        )
-
-    def finished(self, run: "Run") -> None:
-        best = run.best()
-        self._write(
-            "finished",
-            run=str(run.folder),
-            best=best[0].number if best else None,
-            program=str(run.folder / "best" / "program.py") if best else None,
-            evaluation=best[0].evaluation.as_dict() if best else None,
-        )
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield lambda: reasons[0] if reasons else None
+    finally:
+        signal.signal(signal.SIGINT, usual)
 
 
-def best_lines(run: "Run") -> list[str]:
-    """A run's best candidate and how it was judged, for people."""
-    best = run.best()
-    if best is None:
-        return ["no valid candidate yet"]
-    candidate, _ = best
-    evaluation = candidate.evaluation
-    assert evaluation.metrics is not None
-    return [
-        f"best program  {_shown(run.folder / 'best' / 'program.py')}",
-        f"candidate     #{candidate.number}, generation {candidate.generation}",
-        f"parameters    {evaluation.params} a group, {evaluation.literals} literals",
-        f"score         {evaluation.score:.4f}, by which it was selected",
-        f"held-out R²   {evaluation.metrics.r2:.4f} over all cuts",
-        *(
-            f"  {cut.metrics.r2:8.4f}  {cut.name}  "
-            f"(fitted on {cut.fit_rows} rows, judged on {cut.held_out_rows})"
-            for cut in evaluation.cuts
-        ),
-    ]
+def _say_how_to_go_on(run: "Run | None") -> None:
+    if run is not None:
+        folder = run.folder
+        where = "" if folder.parent.name == "runs" else f" --runs {folder.parent}"
+        click.echo(f"go on with: sldagent resume {folder.name}{where}", err=True)
 
 
-def _shown(path: Path) -> Path:
-    """A path as short as it can be said from here."""
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
-
-
-def _summary(candidate: "Candidate | None") -> str:
-    """The selection score, by which "best" is meant, and the held-out R² beside it."""
-    if candidate is None or candidate.evaluation.metrics is None:
-        return "none yet"
-    evaluation = candidate.evaluation
-    assert evaluation.metrics is not None
-    return (
-        f"#{candidate.number} score {evaluation.score:.4f} held-out R² {evaluation.metrics.r2:.4f}"
+def _show_plan(ctx: click.Context, config: EvolveConfig, as_json: bool) -> None:
+    """The resolved configuration with the origin of each value, and how much it is."""
+    plan = api.plan(config)
+    if plan.draft is not None:
+        for line in short_lines(plan.draft):
+            click.echo(line, err=True)
+    given = {"starts": "start", "fit_seconds": "eval_timeout", "memory_mib": "memory"}
+    values = {**dataclasses.asdict(plan.config), **dataclasses.asdict(plan.config.evaluation)}
+    del values["evaluation"], values["reject_literals"]
+    rows = {}
+    for name, value in values.items():
+        source = ctx.get_parameter_source(name if name == "starts" else given.get(name, name))
+        derived = "recording" if plan.config.replay else "derived"
+        asked = getattr(config, name, value)
+        usual = "default" if asked == value else derived
+        rows[name] = {"value": value, "origin": _ORIGINS.get(source, usual) if source else usual}
+    estimate = {
+        "rows": len(plan.table),
+        "cuts": [cut.name for cut in plan.cuts],
+        "start_programs": len(plan.starts),
+        "most_evaluations": plan.most_evaluations,
+        "repeatable": plan.deterministic,
+    }
+    if as_json:
+        click.echo(json.dumps({"config": rows, "estimate": estimate}, indent=2))
+        return
+    for name, row in rows.items():
+        click.echo(f"{name:15s} {row['value']!s:30s} {row['origin']}")
+    most = plan.most_evaluations
+    size = (
+        "as many evaluations as the time allows" if most is None else f"at most {most} evaluations"
+    )
+    click.echo(
+        f"{size}: {len(plan.starts)} start programs, then {plan.config.islands} islands with "
+        f"{plan.config.offspring} proposals each a generation; {len(plan.table)} rows, "
+        f"{len(plan.cuts)} cuts"
     )

@@ -1,13 +1,15 @@
 """`sldagent lineage`: the candidates of a run, and where each came from."""
 
 import json
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from sldagent import api
-from sldagent.cli._options import json_option, runs_option
-from sldagent.errors import UsageError
+from sldagent.cli._options import data_option, json_option, runs_option, unprotected_option
+from sldagent.cli.export import html
+from sldagent.errors import SldagentError, UsageError
 
 if TYPE_CHECKING:
     from sldagent.candidate import Candidate
@@ -19,58 +21,100 @@ def lineage() -> None:
     """Look at the candidates of a run."""
 
 
+lineage.add_command(html)
+
+
 @lineage.command("list")
 @click.argument("run", metavar="RUN", default="latest")
+@click.option("--status", help="Only those that ended so, e.g. `ok` or `rejected`.")
+@click.option("--island", type=int, help="Only those of one island.")
+@click.option("--proposer", help="Only those of one proposer.")
+@click.option("--since", type=int, metavar="GENERATION", help="Only from that generation on.")
+@click.option("--top", type=int, metavar="N", help="Only the N with the best scores, best first.")
 @runs_option
 @json_option
-def list_(run: str, runs: str, as_json: bool) -> None:
-    """List every candidate by number."""
-    rows = api.open_run(run, runs).store.rows()
+def list_(run: str, runs: str, as_json: bool, top: int | None, **wanted: Any) -> None:
+    """List candidates by number."""
+    if top is not None and top < 1:
+        raise UsageError(f"--top must be at least 1: {top}")
+    rows = api.open_run(run, runs).rows(top=top, **wanted)
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return
     for row in rows:
-        score = "      -" if row["score"] is None else f"{row['score']:7.4f}"
         parents = " ".join(f"#{parent}" for parent in row["parents"])
         click.echo(
-            f"#{row['number']:<5d} generation {row['generation']:<4d} {row['status']:8s} "
-            f"{score}  {f'from {parents} ' if parents else ''}{row['proposer']}: "
-            f"{row['reason'] or row['change']}"
+            f"#{row['number']:<5d} generation {row['generation']:<4d} island {row['island']:<2d} "
+            f"{row['status']:8s} {_score(row['score'])}  {f'from {parents} ' if parents else ''}"
+            f"{row['proposer']}: {row['reason'] or row['change']}"
         )
 
 
 @lineage.command()
 @click.argument("run", metavar="RUN")
 @click.argument("number", type=int)
+@click.option("--prompts", is_flag=True, help="Show prompts and replies of its model calls too.")
+@data_option
+@unprotected_option
 @runs_option
 @json_option
-def show(run: str, number: int, runs: str, as_json: bool) -> None:
-    """Show one candidate: how it was made, how it was judged, its program."""
+def show(
+    run: str, number: int, prompts: bool, data: str | None, unprotected: bool, runs: str,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Show one candidate: how it was made and judged, its formula, constants and program."""
     found = api.open_run(run, runs)
-    candidate = _candidate(found, number)
+    candidate = found.candidate(number)
     source = found.store.program(candidate.program_hash).source
+    calls = found.store.calls(number)
     if as_json:
-        click.echo(json.dumps({**_as_dict(candidate), "source": source}, indent=2))
+        formula = _formula(found, number, data, unprotected)
+        values = {**_as_dict(candidate), "formula": formula, "calls": calls, "source": source}
+        click.echo(json.dumps(values, indent=2))
         return
-    evaluation = candidate.evaluation
-    parents = ", ".join(f"#{parent}" for parent in candidate.parents) or "none"
-    click.echo(f"candidate  #{number}, generation {candidate.generation}, slot {candidate.slot}")
-    click.echo(f"made by    {candidate.proposer}: {candidate.change}")
-    click.echo(f"parents    {parents}")
-    click.echo(
-        f"status     {evaluation.status}{': ' if evaluation.reason else ''}{evaluation.reason}"
-    )
-    if evaluation.metrics is not None:
-        click.echo(f"score      {evaluation.score:.4f}")
-        click.echo(f"R²         {evaluation.metrics.r2:.4f} over all cuts")
-        for cut in evaluation.cuts:
-            click.echo(f"  {cut.metrics.r2:8.4f}  {cut.name}")
-            for group, params in (cut.params or {}).items():
-                click.echo(f"            {group}: {params}")
-    for warning in evaluation.warnings:
-        click.echo(f"warning    {warning}")
+    for line in _described(candidate):
+        click.echo(line)
+    for call in calls:
+        price = "" if call["usd"] is None else f", ${call['usd']:.4f}"
+        click.echo(f"call       {call['kind']} {call['model']}: {call['outcome']}{price}")
+        if prompts:
+            click.echo(f"--- prompt\n{call['prompt']}\n--- reply\n{call['reply']}\n---")
+    if candidate.evaluation.cuts:
+        formula = _formula(found, number, data, unprotected)
+        for line in (formula["text"] or formula["reason"]).splitlines():
+            click.echo(f"formula    {line}")
     click.echo()
     click.echo(source, nl=False)
+
+
+def _formula(run: "Run", number: int, data: str | None, unprotected: bool) -> dict[str, Any]:
+    """Text, LaTeX, or the reason why there is neither, which is no reason to show nothing."""
+    try:
+        found = api.candidate_formula(run, number, data, unprotected)
+    except SldagentError as error:
+        return {"text": None, "latex": None, "reason": str(error)}
+    return {"text": found.text, "latex": found.latex, "reason": found.reason}
+
+
+def _described(candidate: "Candidate") -> Iterator[str]:
+    evaluation = candidate.evaluation
+    yield (
+        f"candidate  #{candidate.number}, generation {candidate.generation}, "
+        f"island {candidate.island}, slot {candidate.slot}"
+    )
+    yield f"made by    {candidate.proposer}: {candidate.change}"
+    for name, numbers in (("parents", candidate.parents), ("exemplars", candidate.exemplars)):
+        yield f"{name:10s} {', '.join(f'#{number}' for number in numbers) or 'none'}"
+    yield f"status     {evaluation.status}{': ' if evaluation.reason else ''}{evaluation.reason}"
+    if evaluation.metrics is not None:
+        yield f"score      {evaluation.score:.4f}"
+        yield f"R²         {evaluation.metrics.r2:.4f} over all cuts"
+        for cut in evaluation.cuts:
+            yield f"  {cut.metrics.r2:8.4f}  {cut.name}"
+            for group, params in (cut.params or {}).items():
+                yield f"            {group}: {params}"
+    for warning in evaluation.warnings:
+        yield f"warning    {warning}"
 
 
 @lineage.command()
@@ -82,25 +126,102 @@ def diff(run: str, first: int, second: int | None, runs: str) -> None:
     """Show the change from candidate A to B, or from A's parent to A."""
     found = api.open_run(run, runs)
     if second is None:
-        parents = _candidate(found, first).parents
+        parents = found.candidate(first).parents
         if not parents:
             raise UsageError(f"candidate #{first} has no parent; name a second candidate")
         first, second = parents[0], first
     before, after = (
-        found.store.program(_candidate(found, number).program_hash) for number in (first, second)
+        found.store.program(found.candidate(number).program_hash) for number in (first, second)
     )
     click.echo(before.diff(after, f"#{first}", f"#{second}"), nl=False)
 
 
-def _candidate(run: "Run", number: int) -> "Candidate":
-    for candidate in run.candidates():
-        if candidate.number == number:
-            return candidate
-    raise UsageError(f"run '{run.folder.name}' has no candidate #{number}")
+@lineage.command()
+@click.argument("run", metavar="RUN", default="latest")
+@click.argument("number", type=int, required=False, metavar="[CANDIDATE]")
+@runs_option
+@json_option
+def path(run: str, number: int | None, runs: str, as_json: bool) -> None:
+    """Show how a candidate came about, from its root: what each step changed and gained.
+
+    Without CANDIDATE the best one's. Of several parents the one that was edited is followed.
+    """
+    found = api.open_run(run, runs)
+    steps = list(_steps(found, _number_or_best(found, number)))
+    if as_json:
+        click.echo(json.dumps(steps, indent=2))
+        return
+    for step in steps:
+        gain = "       " if step["gain"] is None else f"{step['gain']:+7.4f}"
+        click.echo(
+            f"#{step['number']:<5d} generation {step['generation']:<4d} island "
+            f"{step['island']:<2d} {_score(step['score'])} {gain}  "
+            f"{step['proposer']}: {step['change']}"
+        )
+
+
+def _steps(run: "Run", number: int) -> Iterator[dict[str, Any]]:
+    before = None
+    for candidate in run.store.candidates_in(run.store.ancestors(number)):
+        score = candidate.evaluation.score
+        yield {
+            **{name: getattr(candidate, name) for name in _NAMES},
+            "score": score,
+            "gain": None if before is None or score is None else score - before,
+        }
+        before = score
+
+
+@lineage.command()
+@click.argument("run", metavar="RUN", default="latest")
+@click.option("--top", type=int, default=10, show_default=True, help="The N with the best scores.")
+@click.option("--all", "whole", is_flag=True, help="All candidates.")
+@runs_option
+def tree(run: str, top: int, whole: bool, runs: str) -> None:
+    """Show how the best candidates branched off each other."""
+    found = api.open_run(run, runs)
+    rows = found.rows(top=None if whole else top)
+    if not rows:
+        raise SldagentError(f"run '{found.folder.name}' has no candidate to show yet")
+    children = found.store.children()
+    named = {row["number"]: row for row in rows}
+    if not whole:
+        marked = set(named)
+        missing = {n for row in rows for n in found.store.ancestors(row["number"])} - marked
+        named |= {row["number"]: row for row in found.store.rows_of(sorted(missing))}
+    else:
+        marked = set()
+    below = {child for links in children.values() for child in links}
+    waiting = [(number, 0) for number in sorted(named, reverse=True) if number not in below]
+    while waiting:
+        number, depth = waiting.pop()
+        row = named[number]
+        click.echo(
+            f"{'  ' * depth}#{number} {_score(row['score']).strip()}"
+            f"{' *' if number in marked else ''}  {row['proposer']}: "
+            f"{row['reason'] or row['change']}"
+        )
+        links = [child for child in children.get(number, ()) if child in named]
+        waiting += [(child, depth + 1) for child in reversed(links)]
+
+
+_NAMES = ("number", "generation", "island", "slot", "program_hash", "proposer", "change")
+
+
+def _number_or_best(run: "Run", number: int | None) -> int:
+    if number is not None:
+        return run.candidate(number).number
+    best = run.best()
+    if best is None:
+        raise SldagentError(f"run '{run.folder.name}' has no valid candidate yet")
+    return best[0].number
+
+
+def _score(score: float | None) -> str:
+    return "      -" if score is None else f"{score:7.4f}"
 
 
 def _as_dict(candidate: "Candidate") -> dict[str, Any]:
-    names = ("number", "generation", "island", "slot", "program_hash", "proposer", "change")
-    values = {name: getattr(candidate, name) for name in names}
+    values = {name: getattr(candidate, name) for name in _NAMES}
     links = {"parents": list(candidate.parents), "exemplars": list(candidate.exemplars)}
     return {**values, **links, **candidate.evaluation.as_dict()}

@@ -3,13 +3,14 @@
 import json
 import shutil
 import sys
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from sldagent import api
 from sldagent.cli._options import json_option, runs_option
-from sldagent.cli.evolve import best_lines
+from sldagent.cli._progress import best_lines, counts_by_proposer
 from sldagent.errors import UsageError
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def runs() -> None:
-    """List, show and remove runs."""
+    """List, show, compare and remove runs."""
 
 
 @runs.command("list")
@@ -56,11 +57,15 @@ def show(run: str, runs: str, as_json: bool) -> None:
     click.echo(f"rows      {row['data_origin']} (SHA-256 {row['data_sha256'][:12]})")
     click.echo(f"started   {row['created_at']}")
     click.echo(f"finished  {row['finished_at'] or '-'}")
+    click.echo(f"ended     {row['ended_because'] or '-'}")
     click.echo(f"tests     the test rows were read {row['test_reads']} times")
     for name, value in row["config"].items():
         click.echo(f"  {name} = {value}")
     states = "  ".join(f"{state} {n}" for state, n in sorted(summary["statuses"].items()))
     click.echo(f"candidates {summary['candidates']}: {states}")
+    for proposer, counts in summary["proposers"].items():
+        click.echo(f"  {proposer}: " + "  ".join(f"{state} {n}" for state, n in counts.items()))
+    click.echo(f"model calls cost ${summary['usd']:.4f}")
     for line in best_lines(found):
         click.echo(line)
 
@@ -82,11 +87,51 @@ def rm(run: str, yes: bool, runs: str) -> None:
     shutil.rmtree(found.folder)
 
 
+@runs.command()
+@click.argument("first", metavar="A")
+@click.argument("second", metavar="B")
+@runs_option
+@json_option
+def compare(first: str, second: str, runs: str, as_json: bool) -> None:
+    """Compare two runs: what they were asked to do, and what they found.
+
+    Scores compare only where both were judged on the same rows in the same way.
+    """
+    found = [api.open_run(name, runs) for name in (first, second)]
+    rows = [run.store.run() for run in found]
+    same = rows[0]["evaluation_key"] == rows[1]["evaluation_key"]
+    both = [{**_summary(run), **row["config"]} for run, row in zip(found, rows, strict=True)]
+    names = [name for name in both[0] | both[1] if name not in _ALIKE]
+    table = {
+        name: [values.get(name) for values in both]
+        for name in names
+        if name in _ALWAYS or both[0].get(name) != both[1].get(name)
+    }
+    if as_json:
+        click.echo(json.dumps({"comparable": same, "differences": table}, indent=2))
+        return
+    for name, (one, two) in table.items():
+        click.echo(f"{name:15s} {_short(one):32s} {_short(two)}")
+    if not same:
+        click.echo("judged on other rows, cuts or limits: their scores do not compare", err=True)
+
+
+_ALIKE = ("runs", "evaluation")
+_ALWAYS = ("name", "task", "state", "candidates", "statuses", "score", "held_out_r2")
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, dict):
+        return " ".join(f"{name} {n}" for name, n in sorted(value.items())) or "-"
+    return f"{value:.4f}" if isinstance(value, float) else "-" if value is None else str(value)
+
+
 def _summary(run: "Run") -> dict[str, Any]:
-    row, candidates, best = run.store.run(), run.store.rows(), run.best()
-    statuses: dict[str, int] = {}
-    for candidate in candidates:
-        statuses[candidate["status"]] = statuses.get(candidate["status"], 0) + 1
+    row, best, proposers = run.store.run(), run.best(), counts_by_proposer(run)
+    spent = run.store.spent()
+    statuses: Counter[str] = Counter()
+    for counts in proposers.values():
+        statuses.update(counts)
     state = "finished" if row["finished_at"] else "interrupted"
     if run.is_driven():
         state = "going on"
@@ -95,8 +140,11 @@ def _summary(run: "Run") -> dict[str, Any]:
         "name": row["name"],
         "task": row["task"],
         "state": state,
-        "candidates": len(candidates),
-        "statuses": statuses,
+        "candidates": statuses.total(),
+        "statuses": dict(statuses),
+        "proposers": proposers,
+        "usd": spent["usd"] if spent else 0.0,
         "best": best[0].number if best else None,
+        "score": best[0].evaluation.score if best else None,
         "held_out_r2": metrics.r2 if metrics else None,
     }

@@ -1,7 +1,5 @@
-"""`sldagent tasks`: list, show, check and fetch discovery tasks."""
+"""`sldagent tasks`: list, show, check, fetch and make discovery tasks."""
 
-import json
-import sys
 from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
@@ -10,18 +8,23 @@ import click
 
 from sldagent import api
 from sldagent.cli._options import data_option, json_option
+from sldagent.cli._text import joined, print_json, print_pairs, print_table
+from sldagent.cli.tasks_new import new
 
 _NO_LIMIT = "none"
 _NO_TABLE = "no data here (--data PATH, or `sldagent tasks fetch`)"
 
 
-@click.group(short_help="List, show, check and fetch discovery tasks.")
+@click.group(short_help="List, show, check, fetch and make discovery tasks.")
 def tasks() -> None:
-    """List, show, check and fetch discovery tasks.
+    """List, show, check, fetch and make discovery tasks.
 
     A task is a folder with a task.toml. ./tasks/NAME comes before the packaged task of that name;
     NAME may also be the path of such a folder or file.
     """
+
+
+tasks.add_command(new)
 
 
 @tasks.command("list")
@@ -31,16 +34,16 @@ def list_command(data: str | None, as_json: bool) -> None:
     """List every task, and whether its training table is at hand."""
     summaries = api.summarize_tasks(data)
     if as_json:
-        _print_json(summaries)
+        print_json(summaries)
         return
-    _print_table(
+    print_table(
         ("NAME", "TITLE", "FEATURES", "TARGETS", "LIMIT", "DATA"),
         [
             (
                 s["name"],
                 s["title"],
-                _joined(s["features"], most=3),
-                _joined(s["targets"], most=3),
+                joined(s["features"], most=3),
+                joined(s["targets"], most=3),
                 s["parameter_limit"] or _NO_LIMIT,
                 "yes" if s["table"] else "no",
             )
@@ -59,16 +62,16 @@ def show(name: str, data: str | None, describe: bool, as_json: bool) -> None:
     if describe:
         text = api.describe_task(name, data)
         if as_json:
-            _print_json({"text": text})
+            print_json({"text": text})
         else:
             click.echo(text, nl=False)
         return
     details = api.task_details(name, data)
     if as_json:
-        _print_json(details)
+        print_json(details)
         return
     click.echo(f"{details['name']}: {details['title']}\n{details['description']}\n")
-    _print_table(
+    print_table(
         ("COLUMN", "ROLE", "UNIT", "DESCRIPTION"),
         [
             (c["name"], c["role"] or "target", c["unit"], c["description"])
@@ -76,13 +79,13 @@ def show(name: str, data: str | None, describe: bool, as_json: bool) -> None:
         ],
     )
     click.echo()
-    _print_table(("CUTS", "AXES", "SHARES HELD OUT"), [_rule(r) for r in details["cut_rules"]])
+    print_table(("CUTS", "AXES", "SHARES HELD OUT"), [_rule(r) for r in details["cut_rules"]])
     click.echo()
-    _print_pairs(
+    print_pairs(
         ("Group column", details["group_column"] or "none: all rows are one group"),
         (
             "Groups",
-            _joined(details["groups"]) if details["table"] else _NO_TABLE,
+            joined(details["groups"]) if details["table"] else _NO_TABLE,
         ),
         ("Parameter limit", f"{details['parameter_limit'] or _NO_LIMIT}, for a group"),
         ("Ignored columns", ", ".join(details["ignored"])),
@@ -95,7 +98,7 @@ def show(name: str, data: str | None, describe: bool, as_json: bool) -> None:
     source = published.pop("source", "")
     if published:
         click.echo("\nPublished test R2\n")
-        _print_pairs(*((who, f"{r2:.3f}") for who, r2 in published.items()))
+        print_pairs(*((who, f"{r2:.3f}") for who, r2 in published.items()))
         click.echo(f"\n{source}")
 
 
@@ -113,19 +116,19 @@ def check(name: str, data: str | None, as_json: bool) -> int:
     """
     found = api.check_task(name, data).as_dict()
     if as_json:
-        _print_json(found)
+        print_json(found)
         return 1 if found["problems"] else 0
     sizes = list(found["groups"].values())
     counts = str(sizes[0]) if len(set(sizes)) == 1 else f"{min(sizes)} to {max(sizes)}"
-    _print_pairs(
+    print_pairs(
         ("Task", found["task"]),
         ("Table", found["table"]),
         ("SHA-256", found["sha256"]),
         ("Rows", found["rows"]),
-        ("Groups", f"{len(sizes)}, of {counts} rows: {_joined(list(found['groups']))}"),
+        ("Groups", f"{len(sizes)}, of {counts} rows: {joined(list(found['groups']))}"),
     )
     click.echo()
-    _print_table(
+    print_table(
         ("FEATURE", "ROLE", "LEVELS", "FROM", "TO"),
         [
             (f["name"], f["role"], f["levels"], f"{f['low']:.4g}", f"{f['high']:.4g}")
@@ -133,7 +136,7 @@ def check(name: str, data: str | None, as_json: bool) -> int:
         ],
     )
     click.echo()
-    _print_table(
+    print_table(
         ("CUT", "FIT ROWS", "HELD-OUT ROWS"),
         [(c["name"], c["fit_rows"], c["held_out_rows"]) for c in found["cuts"]],
     )
@@ -158,9 +161,9 @@ def fetch(names: tuple[str, ...], every: bool, as_json: bool) -> None:
         raise click.UsageError("name tasks, or give --all")
     fetched = api.fetch_tasks(names)
     if as_json:
-        _print_json(fetched)
+        print_json(fetched)
         return
-    _print_table(
+    print_table(
         ("TASK", "TRAIN ROWS", "TEST ROWS", "TRAINING TABLE"),
         [(f["name"], f["train_rows"], f["test_rows"], f["train"]) for f in fetched],
     )
@@ -188,42 +191,3 @@ def _hub(hub: dict[str, Any] | None) -> str:
         return ""
     rows = f"{hub['train_rows']} training and {hub['test_rows']} test rows"
     return f"{hub['repo']}, {hub['config']}, {rows}, revision {hub['revision']}"
-
-
-def _joined(names: Sequence[str], most: int = 5) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
-
-
-def _print_json(value: Any) -> None:
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
-
-
-def _print_pairs(*pairs: tuple[str, object]) -> None:
-    """Prints labels and values, leaving out pairs without a value."""
-    width = max(len(label) for label, _ in pairs)
-    for label, value in pairs:
-        if value != "":
-            click.echo(f"{label:{width}}  {value}")
-
-
-def _print_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """A rich table on a terminal; otherwise aligned columns that no width folds."""
-    cells = [[str(cell) for cell in row] for row in rows]
-    if sys.stdout.isatty():
-        from rich import box
-        from rich.console import Console
-        from rich.table import Table
-        from rich.text import Text
-
-        table = Table(box=box.SIMPLE_HEAD)
-        for i, title in enumerate(header):
-            table.add_column(title, no_wrap=i == 0, overflow="fold")
-        for row in cells:
-            table.add_row(*map(Text, row))  # as Text: brackets in names are no markup
-        Console().print(table)
-        return
-    widths = [max(map(len, column)) for column in zip(header, *cells, strict=True)]
-    for row in (list(header), *cells):
-        line = "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True))
-        click.echo(line.rstrip())

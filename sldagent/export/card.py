@@ -74,7 +74,7 @@ def make_card(
                 "finished": row["finished_at"],
                 "config": row["config"],
                 "cpu_seconds": _cpu_seconds(found),
-                "usd": sum(found.run.store.dollars().values()),
+                "usd": (found.run.store.spent() or {"usd": 0.0})["usd"],
             },
             "baselines": [
                 {"name": "this law", **_standing(found.candidate)},

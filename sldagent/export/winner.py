@@ -175,7 +175,8 @@ def predict_largest(
 ) -> list[dict[str, Any]]:
     """For each place of `largest_points` its group, words, features, and values by target.
 
-    A value has both ends of what a new run may measure there; NaN where there are no draws.
+    A value has both ends of what a new run may measure there; None where there are no draws, or
+    where the law has no finite value.
     """
     task, places = winner.found.task, largest_points(winner.found)
     points = [(group, x) for group, _, x in places]
@@ -186,7 +187,10 @@ def predict_largest(
             "where": words,
             "at": dict(zip(task.feature_names, x[0].tolist(), strict=True)),
             "values": {
-                name: {"value": value[0, t], "low": low[0, t], "high": high[0, t]}
+                name: {
+                    word: float(ends[0, t]) if np.isfinite(ends[0, t]) else None
+                    for word, ends in (("value", value), ("low", low), ("high", high))
+                }
                 for t, name in enumerate(task.target_names)
             },
         }

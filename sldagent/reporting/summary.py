@@ -48,7 +48,7 @@ def summarise(run: Run, task: Task | None) -> dict[str, Any]:
             for event in run.store.events()
         ],
         "cpu_seconds": _cpu_seconds(run),
-        "spent": _spent(run),
+        "spent": run.store.spent(),
     }
 
 
@@ -98,22 +98,6 @@ def _digits(value: float | None) -> float | None:
 def _cpu_seconds(run: Run) -> float:
     seconds = (c.evaluation.seconds for c in run.store.candidates_in(run.store.numbers()))
     return float(sum(known.get("cpu", 0.0) for known in seconds))
-
-
-def _spent(run: Run) -> dict[str, Any] | None:
-    """Calls, tokens and dollars of all models; None where no model was called."""
-    calls = [call for number in run.store.dollars() for call in run.store.calls(number)]
-    if not calls:
-        return None
-    known = [call["usd"] for call in calls if call["usd"] is not None]
-    return {
-        "calls": len(calls),
-        "models": sorted({call["model"] for call in calls if call["model"]}),
-        "input_tokens": sum(call["input_tokens"] or 0 for call in calls),
-        "output_tokens": sum(call["output_tokens"] or 0 for call in calls),
-        "usd": sum(known),
-        "priced": len(known),
-    }
 
 
 def _details(

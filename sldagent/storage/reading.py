@@ -217,13 +217,33 @@ class Reading:
         query = select(table.c.number, table.c.arm).where(table.c.number.in_(numbers))
         return {row[0]: row[1] for row in self._all(query)}
 
-    def dollars(self, numbers: Sequence[int] | None = None) -> dict[int, float]:
-        """By candidate, what its model calls cost, as far as known."""
+    def dollars(self, numbers: Sequence[int]) -> dict[int, float]:
+        """What the model calls of each of these candidates cost, as far as known."""
         table = schema.call
         query = select(table.c.candidate, func.sum(table.c.usd)).group_by(table.c.candidate)
-        if numbers is not None:
-            query = query.where(table.c.candidate.in_(numbers))
+        query = query.where(table.c.candidate.in_(numbers))
         return {row[0]: row[1] or 0.0 for row in self._all(query)}
+
+    def spent(self) -> dict[str, Any] | None:
+        """All model calls together, in one query; None where no model was called.
+
+        Keys: calls, models, input_tokens, output_tokens, usd, and of how many calls it is known
+        (priced).
+        """
+        table = schema.call
+        total = select(
+            func.count().label("calls"),
+            func.coalesce(func.sum(table.c.input_tokens), 0).label("input_tokens"),
+            func.coalesce(func.sum(table.c.output_tokens), 0).label("output_tokens"),
+            func.coalesce(func.sum(table.c.usd), 0.0).label("usd"),
+            func.count(table.c.usd).label("priced"),
+        )
+        models = select(table.c.model).where(table.c.model != "").distinct()
+        with self._engine.connect() as connection:
+            row = dict(connection.execute(total).mappings().one())
+            if not row["calls"]:
+                return None
+            return {**row, "models": sorted(connection.scalars(models))}
 
     def calls(self, number: int) -> list[dict[str, Any]]:
         """The model calls behind a candidate, in order, with prompts and replies."""

@@ -156,14 +156,14 @@ def test_brackets_in_names_are_no_markup(
 ) -> None:
     import io
 
-    from sldagent.cli.tasks import _print_table
+    from sldagent.cli._text import print_table
 
     class Terminal(io.StringIO):
         def isatty(self) -> bool:
             return True
 
     monkeypatch.setattr(sys, "stdout", screen := Terminal())
-    _print_table(("A",), [("[red]x[/red]",)])
+    print_table(("A",), [("[red]x[/red]",)])
     assert "[red]x[/red]" in screen.getvalue()
 
 

@@ -51,17 +51,30 @@ def test_a_run_ends_with_its_best_program(
     assert "best program  runs/one/best/program.py" in result.stdout
     assert "generation   2/2" in result.stderr
     assert "ray" not in (result.stdout + result.stderr).lower()
+    *_, formula, largest, report = result.stdout.splitlines()
+    assert formula.startswith("formula       loss = ")
+    words = largest.split()
+    assert words[:3] == ["largest", "run", "loss"]
+    low, high = float(words[6]), float(words[8].strip(","))
+    assert low < float(words[3].strip(",")) < high
+    assert words[4:6] == ["80%", "interval"]
+    assert report == "report        runs/one/report.html"
+    page = (tmp_path / "runs" / "one" / "report.html").read_text("utf-8")
+    assert page.startswith("<!doctype html>")
 
     run = tmp_path / "runs" / "one"
     assert (tmp_path / "runs" / "latest").resolve() == run.resolve()
     with sqlite3.connect(run / "lineage.sqlite") as database:
-        rows = database.execute("SELECT number, generation, status FROM candidate").fetchall()
+        rows = database.execute(
+            "SELECT number, generation, status, island FROM candidate ORDER BY number"
+        ).fetchall()
         edges = database.execute("SELECT child, parent FROM edge").fetchall()
         finished = database.execute("SELECT finished_at FROM run").fetchone()[0]
     assert [row[0] for row in rows] == list(range(len(rows)))
     assert {row[1] for row in rows} == {0, 1, 2}
     assert rows[0][2] == "ok"
-    assert {child for child, _ in edges} == {row[0] for row in rows[1:]}
+    assert {row[3] for row in rows} == {0, 1, 2, 3}
+    assert {child for child, _ in edges} == {row[0] for row in rows if row[1] > 0}
     assert finished
 
     fit = json.loads((run / "best" / "fit.json").read_text())
@@ -86,11 +99,16 @@ def test_same_seed_same_lineage_with_one_worker_and_two(
         )  # fmt: skip
         assert result.returncode == 0, result.stderr
         events = [json.loads(line) for line in result.stdout.splitlines()]
-        assert [event["event"] for event in events] == ["started", *["generation"] * 3, "finished"]
+        assert [event["event"] for event in events] == [
+            "started", *["generation"] * 3, "finished", "reported",
+        ]  # fmt: skip
+        assert events[-1]["law"]["lines"]["all_data"].startswith("loss = ")
+        assert (tmp_path / events[-1]["page"]).is_file()
         with sqlite3.connect(tmp_path / "runs" / f"w{workers}" / "lineage.sqlite") as database:
             lineages.append(
                 database.execute(
-                    "SELECT number, program_hash, status, score, held_out_r2 FROM candidate"
+                    "SELECT number, program_hash, status, score, held_out_r2 FROM candidate "
+                    "ORDER BY number"
                 ).fetchall()
             )
     assert lineages[0] == lineages[1]
@@ -161,7 +179,7 @@ def test_whatever_ends_the_driver_nothing_of_the_run_lives_on(
     assert count > 1
 
 
-QUERY = "SELECT number, generation, slot, program_hash, status, score, evaluation FROM candidate"
+QUERY = "SELECT number, island, slot, program_hash, status, score, evaluation FROM candidate"
 
 
 def lineage(folder: Path) -> list[tuple]:
@@ -176,28 +194,35 @@ def stamps(folder: Path) -> dict[int, str]:
         return dict(database.execute("SELECT number, evaluated_at FROM candidate"))
 
 
-def test_a_killed_run_resumes_to_the_lineage_of_the_uninterrupted_one(
+def kill_at(command: list[str], line_start: str, cwd: Path, environment: dict[str, str]) -> None:
+    """Runs a command and kills it with signal 9 once it has printed such a line."""
+    process = subprocess.Popen(
+        [*COMMAND, *command], cwd=cwd, env=environment, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith(line_start):
+            break
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def test_a_run_killed_twice_resumes_to_the_lineage_of_the_uninterrupted_one(
     table: Path, tmp_path: Path, environment: dict[str, str]
 ) -> None:
     def command(name: str) -> list[str]:
-        return ["evolve", "--task", "data_constrained", "--generations", "4", "--offspring", "3",
+        return ["evolve", "--task", "data_constrained", "--generations", "4", "--offspring", "2",
                 "--data", str(table), "--name", name, "--seed", "3"]  # fmt: skip
 
     whole = sldagent(*command("whole"), cwd=tmp_path, env=environment)
     assert whole.returncode == 0, whole.stderr
-    process = subprocess.Popen(
-        [*COMMAND, *command("broken")],
-        cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    assert process.stderr is not None
-    for line in process.stderr:
-        if line.startswith("generation   2/"):
-            break
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
     runs = tmp_path / "runs"
+    kill_at(command("broken"), "generation   0/", tmp_path, environment)
+    first = stamps(runs / "broken")
+    kill_at(["resume", "broken"], "generation   2/", tmp_path, environment)
     before = stamps(runs / "broken")
-    assert 0 < len(before) < len(stamps(runs / "whole"))
+    assert 0 < len(first) < len(before) < len(stamps(runs / "whole"))
+    assert {number: before[number] for number in first} == first
 
     resumed = sldagent("resume", "broken", cwd=tmp_path, env=environment)
     assert resumed.returncode == 0, resumed.stderr
@@ -241,6 +266,12 @@ def check_the_commands_that_read(cwd: Path, environment: dict[str, str], count: 
     shown = json.loads(read("lineage", "show", "whole", str(child), "--json"))
     assert shown["parents"]
     assert read("lineage", "diff", "whole", str(child)).startswith(f"--- #{shown['parents'][0]}\n")
+    top = json.loads(read("lineage", "list", "whole", "--top", "2", "--json"))
+    assert top[0]["number"] == best["number"]
+    path = json.loads(read("lineage", "path", "whole", "--json"))
+    assert (path[0]["generation"], path[-1]["number"]) == (0, best["number"])
+    assert f"#{best['number']} " in read("lineage", "tree", "whole")
+    assert json.loads(read("runs", "compare", "whole", "broken", "--json"))["comparable"]
     missing = sldagent("lineage", "show", "whole", "999", cwd=cwd, env=environment)
     assert missing.returncode == 2
     assert "no candidate #999" in missing.stderr

@@ -1,0 +1,314 @@
+"""Drives a search from its configuration to the end of its run: what `evolve` and `resume` do."""
+
+import dataclasses
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from sldagent.config import EvolveConfig
+from sldagent.cuts import Cut, make_cuts
+from sldagent.data.choices import make_wishes
+from sldagent.data.newtask import Draft, draft_task
+from sldagent.data.sources import anchor, load_train
+from sldagent.data.tasks import find_task, lasting_name
+from sldagent.data.writing import write_task
+from sldagent.errors import BudgetError, UsageError
+from sldagent.evaluation.base import EvaluatorPool
+from sldagent.evaluation.key import evaluation_key
+from sldagent.evolution import stopping
+from sldagent.evolution.loop import Search
+from sldagent.evolution.migration import Exchange, Reseeding, Ring
+from sldagent.evolution.places import Places
+from sldagent.evolution.search import Generation, SearchConfig
+from sldagent.journal import StoreJournal
+from sldagent.program import Program
+from sldagent.proposing.base import Proposer, Start
+from sldagent.proposing.perturb import PerturbProposer
+from sldagent.proposing.replay import Recorder, Replay
+from sldagent.proposing.start import start_program
+from sldagent.run import Run
+from sldagent.table import Table
+from sldagent.task import Task
+
+MakePool = Callable[[Task, Table, Sequence[Cut], EvolveConfig], EvaluatorPool]
+_PROPOSERS: dict[str, Callable[[Task], Proposer]] = {"perturb": PerturbProposer}
+_DEFAULT_PROPOSER = "perturb"
+_AT_LEAST_UNDER_WAY = 16  # proposals of all islands together, so that several workers have work
+_RECORDED = ("islands", "offspring", "lag", "seed")  # what a replay takes over
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Watch:
+    """Who looks on, and may ask for the end.
+
+    Attributes:
+        planned: Called when everything that the search needs was found.
+        started: Called when the run's folder exists.
+        generation: Called after every generation.
+        stop: Asked often whether the search shall be interrupted, and why.
+    """
+
+    planned: Callable[["Plan"], None] = lambda plan: None
+    started: Callable[[Run], None] = lambda run: None
+    generation: Callable[[Generation], None] = lambda generation: None
+    stop: Callable[[], str | None] = lambda: None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Plan:
+    """What a search would do.
+
+    Attributes:
+        config: The configuration with everything derived.
+        task: The task.
+        table: Its training rows.
+        cuts: The cuts that programs are judged on.
+        starts: The start programs.
+        deterministic: Whether the search can be repeated exactly.
+        draft: How the task was made, where it was made of a user's table.
+    """
+
+    config: EvolveConfig
+    task: Task
+    table: Table
+    cuts: tuple[Cut, ...]
+    starts: tuple[Start, ...]
+    deterministic: bool
+    draft: Draft | None = None
+
+    def keep_task(self, tasks: Path) -> None:
+        """Writes the task into a folder of tasks, where it is found nowhere else."""
+        if self.draft is not None:
+            write_task(self.draft, tasks / self.task.name)
+
+    @property
+    def most_evaluations(self) -> int | None:
+        """The most programs that are evaluated; None where only the clock or a goal ends it."""
+        assert self.config.offspring is not None
+        places = Places(self.config.islands, self.config.offspring, len(self.starts))
+        most = stopping.FirstOf(_stops(self.config, lambda: None)).generations(places)
+        if most is None:
+            return None
+        return places.first + most * self.config.islands * self.config.offspring
+
+
+def plan(config: EvolveConfig) -> Plan:
+    """Loads all that a search needs, and derives what its configuration leaves open.
+
+    Raises:
+        SldagentError: The task, its rows, a start program, the proposer or the recording is wrong.
+    """
+    config = _from_recording(config)
+    draft = _draft(config)
+    if draft is not None:
+        task, table, where, data = draft.task, draft.table, draft.task.name, None
+    else:
+        assert config.task is not None
+        task = find_task(config.task)
+        table = load_train(task, config.data)
+        where, data = lasting_name(task), anchor(task, config.data)
+    cuts = make_cuts(task, table)
+    proposer = _proposer(config, task)
+    offspring = config.offspring or (4 if proposer.concurrency == 1 else 1)
+    concurrency = config.concurrency or proposer.concurrency
+    # Twice as much, since calls of one island wait for each other's results.
+    ahead = max(2 * concurrency if concurrency > 1 else 0, _AT_LEAST_UNDER_WAY)
+    resolved = dataclasses.replace(
+        config,
+        task=where,
+        data=data,
+        proposer=config.proposer or _DEFAULT_PROPOSER,
+        offspring=offspring,
+        concurrency=concurrency,
+        lag=config.lag or max(offspring, math.ceil(ahead / config.islands)),
+        record=str(Path(config.record).resolve()) if config.record else None,
+        replay=str(Path(config.replay).resolve()) if config.replay else None,
+    )
+    starts = _starts(resolved, task)
+    return Plan(resolved, task, table, cuts, tuple(starts), proposer.deterministic, draft)
+
+
+def _draft(config: EvolveConfig) -> Draft | None:
+    """The task that is made of the user's table, where none is named."""
+    said = {
+        "--target": config.targets, "--ignore": config.ignore, "--role": config.roles,
+        "--axis": config.axes, "--keep": config.keep,
+    }  # fmt: skip
+    given = [option for option, value in said.items() if value]
+    given += ["--group"] if config.groups is not None else []
+    given += ["--limit"] if config.limit is not None else []
+    if config.task is not None:
+        if given:
+            raise UsageError(
+                f"{given[0]} is for a table of your own; --task '{config.task}' says it already"
+            )
+        return None
+    if config.data is None or not config.targets:
+        raise UsageError(
+            "name a --task, or give a table of your own with --data FILE --target COLUMN"
+        )
+    wishes = make_wishes(
+        config.targets, config.groups, config.ignore, config.roles, config.axes, config.limit,
+        config.keep,
+    )  # fmt: skip
+    return draft_task(Path(config.data).expanduser().resolve(), wishes)
+
+
+def evolve(config: EvolveConfig, make_pool: MakePool, watch: Watch) -> Run:
+    """Searches for a task's law and returns its run, finished or interrupted."""
+    planned = plan(config)
+    watch.planned(planned)
+    run = Run.create(
+        planned.config, planned.task, planned.table, planned.cuts, planned.starts,
+        planned.keep_task,
+    )  # fmt: skip
+    watch.started(run)
+    _drive(run, planned.task, planned.table, planned.cuts, make_pool, watch)
+    return run
+
+
+def resume(path: Path, make_pool: MakePool, watch: Watch) -> Run:
+    """Goes on with an interrupted run.
+
+    Raises:
+        UsageError: Rows, task, limits or versions are no longer those of the run, so that new
+            scores could not be compared with old ones; or another process drives the run.
+    """
+    run = Run.open(path)
+    row = run.store.run()
+    if row["finished_at"]:
+        return run
+    with run.driving():
+        pass  # says at once where another process drives it
+    config = run.config()
+    task = run.task()
+    table = load_train(task, config.data)
+    cuts = make_cuts(task, table)
+    if evaluation_key(task, table, cuts, config.evaluation) != row["evaluation_key"]:
+        what = "rows" if table.sha256 != row["data_sha256"] else "task, limits or versions"
+        raise UsageError(
+            f"run '{run.folder.name}' cannot be continued: its {what} changed since it was started "
+            f"(rows from {table.origin}), so that new scores would not compare with old ones"
+        )
+    watch.started(run)
+    _drive(run, task, table, cuts, make_pool, watch, resumed=True)
+    return run
+
+
+def _drive(
+    run: Run,
+    task: Task,
+    table: Table,
+    cuts: Sequence[Cut],
+    make_pool: MakePool,
+    watch: Watch,
+    resumed: bool = False,
+) -> None:
+    """Searches to the end of the run's configuration, from wherever its database stands."""
+    config = run.config()
+    with run.driving(), _recorded(config, _proposer(config, task), resumed) as proposer:
+        pool = make_pool(task, table, cuts, config)
+        try:
+            run.point_latest()  # only now: a run whose workers cannot start is not worth it
+            search = Search(
+                _search_config(config),
+                run.starts(),
+                proposer,
+                pool,
+                StoreJournal(run.store),
+                _stops(config, watch.stop),
+            )
+            kept = None
+            for generation in search.run():
+                if search.best is not None and not generation.recorded:
+                    if search.best[0].number != kept:
+                        run.keep_best(*search.best)
+                    kept = search.best[0].number
+                watch.generation(generation)
+            if search.best is not None:
+                run.keep_best(*search.best)
+            if search.end is not None:
+                run.store.finish(search.end)
+            else:
+                run.store.interrupt(search.interruption or "")
+        except BudgetError as error:
+            run.store.finish(str(error))  # nothing to go on with
+            raise
+        finally:
+            pool.close()
+
+
+def _search_config(config: EvolveConfig) -> SearchConfig:
+    assert config.offspring is not None
+    assert config.lag is not None
+    return SearchConfig(
+        islands=config.islands,
+        offspring=config.offspring,
+        lag=config.lag,
+        capacity=config.capacity,
+        seed=config.seed,
+        exchange=Exchange(
+            Ring(config.migrate_every, config.migrants), Reseeding(config.reseed_every)
+        ),
+    )
+
+
+def _stops(config: EvolveConfig, asked: Callable[[], str | None]) -> list[stopping.Stop]:
+    rules: list[stopping.Stop] = [stopping.When(asked)]
+    if config.generations is not None:
+        rules.append(stopping.Generations(config.generations))
+    if config.evaluations is not None:
+        rules.append(stopping.Evaluations(config.evaluations))
+    if config.goal is not None:
+        rules.append(stopping.Target(config.goal))
+    if config.stall is not None:
+        rules.append(stopping.Stall(config.stall))
+    if config.time_limit is not None:
+        rules.append(stopping.TimeLimit(config.time_limit))
+    return rules
+
+
+def _starts(config: EvolveConfig, task: Task) -> list[Start]:
+    """The user's start programs, or the built-in one."""
+    starts = [
+        Start(Program.read(path), "start", f"start program {Path(path).name}")
+        for path in config.starts
+    ]
+    for start in starts:
+        _ = start.program.block  # one without its markers is an error now, not later
+    return starts or [Start(start_program(task), "start", "built-in start program")]
+
+
+def _proposer(config: EvolveConfig, task: Task) -> Proposer:
+    if config.replay is not None:
+        return Replay(Path(config.replay))
+    name = config.proposer or _DEFAULT_PROPOSER
+    if name not in _PROPOSERS:
+        raise UsageError(f"no proposer '{name}'; there are: {', '.join(sorted(_PROPOSERS))}")
+    return _PROPOSERS[name](task)
+
+
+@contextmanager
+def _recorded(config: EvolveConfig, proposer: Proposer, resumed: bool) -> Iterator[Proposer]:
+    """The proposer, with a recorder around it where that is asked for."""
+    if config.record is None:
+        yield proposer
+        return
+    header = {name: getattr(config, name) for name in (*_RECORDED, "task", "proposer")}
+    recorder = Recorder(proposer, Path(config.record), header, resumed)
+    try:
+        yield recorder
+    finally:
+        recorder.close()
+
+
+def _from_recording(config: EvolveConfig) -> EvolveConfig:
+    """With `replay`, the width and the seed of the recorded search."""
+    if config.replay is None:
+        return config
+    header = Replay(Path(config.replay)).header
+    try:
+        return dataclasses.replace(config, **{name: header[name] for name in _RECORDED})
+    except KeyError as error:
+        raise UsageError(f"the recording {config.replay} does not say its {error}") from None

@@ -1,0 +1,6 @@
+"""A search for scaling laws with no model: programs of known families, and moves between laws."""
+
+from sldagent.proposing.symbolic.proposer import SymbolicProposer
+from sldagent.proposing.symbolic.seeding import seeds
+
+__all__ = ["SymbolicProposer", "seeds"]

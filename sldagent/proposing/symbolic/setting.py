@@ -1,0 +1,115 @@
+"""What holds for every form of one task: its features, its room, and how fits may be made."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from sldagent.laws.codegen import Form, plain_units, write
+from sldagent.laws.expressions import Law, Parameter, amplitude
+from sldagent.laws.families.features import Features
+from sldagent.laws.fitting import OBJECTIVES, Objective, Units
+from sldagent.program import Program
+from sldagent.proposing.symbolic.expansion import (
+    Expansion,
+    Term,
+    collapse,
+    expand,
+    factors_of,
+    join,
+    pattern,
+)
+from sldagent.proposing.symbolic.ingredients import Ingredient, draw
+from sldagent.table import Table
+from sldagent.task import Task
+
+_ROOM_WITHOUT_LIMIT = 18
+_GROWN = "terms drawn from the grammar of scaling laws"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Facts of a task and its training table that every proposal needs.
+
+    Attributes:
+        features: Slots of the table.
+        room: Parameters that the law of one target may have.
+        positive: All targets are positive.
+        units: In which programs write the features.
+    """
+
+    features: Features
+    room: int
+    positive: bool
+    units: Units
+    feature_names: tuple[str, ...]
+    target_names: tuple[str, ...]
+
+    @classmethod
+    def of(cls, task: Task, table: Table) -> "Setting":
+        """The setting of a task with its training rows."""
+        roles = tuple(column.role for column in task.features)
+        limit = task.parameter_limit
+        positive = bool(np.all(table.y > 0))
+        return cls(
+            features=Features.of(roles, signed=not positive),
+            room=_ROOM_WITHOUT_LIMIT if limit is None else limit // len(task.targets),
+            positive=positive,
+            units=plain_units(table.x, roles),
+            feature_names=task.feature_names,
+            target_names=task.target_names,
+        )
+
+    @property
+    def objectives(self) -> tuple[Objective, ...]:
+        """What fits may minimise: logarithms need positive targets."""
+        return tuple(o for o in OBJECTIVES.values() if self.positive or not o.log)
+
+    def form(self, law: Law, like: Form | None = None) -> Form:
+        """A law in the task's units, fitted as another form is."""
+        made = Form(law, self.units)
+        if like is None:
+            return made
+        return replace(made, objective=like.objective, emphasis=like.emphasis)
+
+    def program(self, form: Form) -> Program:
+        """The program of a form."""
+        return Program(write(form, self.feature_names, self.target_names))
+
+    def sign(self, wanted: int | None) -> Parameter:
+        """An amplitude of that sign; None as floors and power laws have it."""
+        default = 1 if self.positive else 0
+        return amplitude("A", default if wanted is None else wanted)
+
+    def rebuilt(self, expansion: Expansion, form: Form) -> Form | None:
+        """The form of a changed expansion; None where it is no law or has no room."""
+        source = form.law.source
+        if not source.startswith(("derived from ", _GROWN)):
+            source = f"derived from {source}"
+        law = collapse(expansion, self.features, source)
+        if law is None or len(law.parameters) > self.room:
+            return None
+        return replace(self.form(law, form))
+
+    def add(self, expansion: Expansion, new: Ingredient) -> tuple[Expansion, str]:
+        """One more term, and its text."""
+        joined, text = join(expansion, new.text, new.shapes)
+        term = Term(self.sign(new.sign), factors_of(text))
+        return replace(joined, terms=(*joined.terms, term)), term.text
+
+    def structure(self, law: Law) -> str:
+        """The formula without names of parameters; equal where only names and boxes differ."""
+        same = collapse(expand(law, self.features), self.features, law.source) or law
+        return pattern(same.formula, same.names)
+
+    def grown(self, rng: np.random.Generator) -> Form | None:
+        """A form of one to three random terms, mostly over a floor."""
+        terms = [Term(self.sign(None), ())] if rng.random() < 0.8 and self.room > 2 else []
+        expansion = Expansion(tuple(terms), (), {})
+        for _ in range(int(rng.integers(1, 4))):
+            new = draw(self.features, rng, self.room - expansion.size - 1)
+            if new is not None:
+                expansion, _ = self.add(expansion, new)
+        law = collapse(expansion, self.features, _GROWN)
+        if law is None or len(law.parameters) > self.room:
+            return None
+        return self.form(law)

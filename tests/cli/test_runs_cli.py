@@ -1,0 +1,145 @@
+"""The commands around a run, in this process, on a run that a scripted pool judged."""
+
+import json
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+from contracts.scripted_runs import Driver
+
+from sldagent import driving
+from sldagent.cli import cli
+from sldagent.cli.evolve import Duration
+
+HEADER = "group,unique_tokens,params,tokens,loss"
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs")
+    table = folder / "train.csv"
+    rows = [
+        f"all_data,{tokens},{params},{tokens},{2 + 400 * params**-0.35 + 9 * tokens**-0.1}"
+        for params in (1e7, 3e7, 1e8, 3e8, 1e9)
+        for tokens in (1e8, 1e9, 1e10)
+    ]
+    table.write_text("\n".join([HEADER, *rows]) + "\n")
+    driver = Driver(folder, table)
+    driver.evolve("one")
+    driver.evolve("two", seed=1)
+    driver.evolve("stopped", driving.Watch(stop=lambda: "at once"))
+    return folder
+
+
+def call(runs: Path, *arguments: str) -> Result:
+    return CliRunner().invoke(cli, [*arguments, "--runs", str(runs)])
+
+
+def read(runs: Path, *arguments: str) -> str:
+    result = call(runs, *arguments)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def test_list_filters(runs: Path) -> None:
+    rows = json.loads(read(runs, "lineage", "list", "one", "--json"))
+    keys = {"number", "generation", "island", "status", "program_hash", "score", "evaluated_at"}
+    assert keys <= rows[0].keys()
+    for arguments, keep in (
+        (["--island", "1"], lambda row: row["island"] == 1),
+        (["--status", "rejected"], lambda row: row["status"] == "rejected"),
+        (["--proposer", "start"], lambda row: row["proposer"] == "start"),
+        (["--since", "5"], lambda row: row["generation"] >= 5),
+    ):
+        found = json.loads(read(runs, "lineage", "list", "one", "--json", *arguments))
+        assert found == [row for row in rows if keep(row)]
+        assert found
+    top = json.loads(read(runs, "lineage", "list", "one", "--json", "--top", "3"))
+    scores = sorted((row["score"] for row in rows if row["score"] is not None), reverse=True)
+    assert [row["score"] for row in top] == scores[:3]
+    assert len(read(runs, "lineage", "list", "one").splitlines()) == len(rows)
+
+
+def test_path_leads_from_a_root_to_the_best(runs: Path) -> None:
+    steps = json.loads(read(runs, "lineage", "path", "one", "--json"))
+    best = json.loads(read(runs, "best", "one", "--json"))
+    assert (steps[0]["generation"], steps[0]["gain"]) == (0, None)
+    assert steps[-1]["number"] == best["number"]
+    assert steps[-1]["score"] == pytest.approx(
+        steps[0]["score"] + sum(step["gain"] for step in steps[1:])
+    )
+    lines = read(runs, "lineage", "path", "one").splitlines()
+    assert len(lines) == len(steps)
+    assert call(runs, "lineage", "path", "one", "9999").exception is not None
+
+
+def test_tree_holds_every_candidate_once(runs: Path) -> None:
+    rows = json.loads(read(runs, "lineage", "list", "one", "--json"))
+    lines = read(runs, "lineage", "tree", "one", "--all").splitlines()
+    assert sorted(int(line.split()[0][1:]) for line in lines) == [row["number"] for row in rows]
+    depth = {int(line.split()[0][1:]): len(line) - len(line.lstrip()) for line in lines}
+    for row in rows:
+        if row["parents"]:
+            assert depth[row["number"]] == depth[row["parents"][0]] + 2
+    marked = [line for line in read(runs, "lineage", "tree", "one", "--top", "4").splitlines()
+              if " *" in line]  # fmt: skip
+    assert len(marked) == 4
+
+
+def test_show_tells_how_a_candidate_was_made(runs: Path) -> None:
+    text = read(runs, "lineage", "show", "one", "20")
+    assert "island" in text
+    assert "parents" in text
+    assert "exemplars" in text
+    assert "EVOLVE-BLOCK-START" in text
+
+
+def test_compare_says_what_differs(runs: Path) -> None:
+    found = json.loads(read(runs, "runs", "compare", "one", "two", "--json"))
+    assert found["comparable"]
+    assert found["differences"]["seed"] == [0, 1]
+    assert "generations" not in found["differences"]
+    assert "held_out_r2" in read(runs, "runs", "compare", "one", "stopped")
+
+
+def test_runs_are_listed_with_where_they_stand(runs: Path) -> None:
+    rows = json.loads(read(runs, "runs", "list", "--json"))
+    assert {row["name"]: row["state"] for row in rows} == {
+        "one": "finished", "two": "finished", "stopped": "interrupted",
+    }  # fmt: skip
+    shown = read(runs, "runs", "show", "stopped")
+    assert "at once" in shown
+    assert "no valid candidate yet" in shown
+
+
+def test_a_dry_run_shows_every_value_with_its_origin(
+    runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLDAGENT_OFFSPRING", "3")
+    arguments = ["evolve", "--task", "data_constrained", "--data", str(runs / "train.csv"),
+                 "--time-limit", "10m", "--evaluations", "100", "--dry-run"]  # fmt: skip
+    plan = json.loads(read(runs, *arguments, "--json"))
+    found = {name: (row["value"], row["origin"]) for name, row in plan["config"].items()}
+    assert found["time_limit"] == (600.0, "flag")
+    assert found["offspring"] == (3, "environment")
+    assert found["islands"] == (4, "default")
+    assert found["lag"] == (4, "derived")
+    assert found["generations"] == (None, "default")
+    assert plan["estimate"]["most_evaluations"] == 4 + 8 * 12
+    assert "at most 100 evaluations" in read(runs, *arguments)
+    made = {path.name for path in runs.iterdir() if path.is_dir() and not path.is_symlink()}
+    assert made == {"one", "stopped", "two"}
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("600", 600), ("10m", 600), ("1.5h", 5400), ("2 d", 172800), (" 5s", 5)]
+)
+def test_durations(text: str, seconds: float) -> None:
+    assert Duration().convert(text, None, None) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "h", "10 parsecs", "-5", "1e3"])
+def test_what_is_no_duration(text: str) -> None:
+    with pytest.raises(click.BadParameter, match="no time"):
+        Duration().convert(text, None, None)
