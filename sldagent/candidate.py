@@ -91,7 +91,7 @@ class Candidate:
         number: Position in the run, from 0; a function of generation, island and slot.
         parents: Numbers of the candidates that it was edited from.
         exemplars: Numbers of the candidates that its proposer was shown.
-        proposer: Who wrote it, e.g. `start` or `perturb`.
+        proposer: Who wrote it, e.g. `start` or `symbolic`.
         change: What the proposer did, in words.
     """
 

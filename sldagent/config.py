@@ -68,7 +68,8 @@ class EvolveConfig:
         seed: Of every random generator of the search.
         workers: Processes that evaluate; None for one a core.
         ray_address: A running cluster; None starts one on this machine.
-        starts: Files of start programs, beside or in place of the built-in ones.
+        starts: Files of start programs, beside the seed population.
+        seeds: Most programs of the seed population; None for all.
         record: File that proposals are recorded in.
         replay: File of recorded proposals that are taken in place of a proposer's.
         name: Of the run; None makes one of time and task.
@@ -102,6 +103,7 @@ class EvolveConfig:
     workers: int | None = None
     ray_address: str | None = None
     starts: tuple[str, ...] = ()
+    seeds: int | None = None
     record: str | None = None
     replay: str | None = None
     name: str | None = None
@@ -122,6 +124,7 @@ class EvolveConfig:
             (self.reseed_every, 1, "reseed_every"),
             (self.capacity, 1, "capacity"),
             (self.seed, 0, "--seed"),
+            (self.seeds, 0, "--seeds"),
             (self.workers, 1, "--workers"),
         ):
             if value is not None and value < least:

@@ -24,16 +24,13 @@ from sldagent.evolution.search import Generation, SearchConfig
 from sldagent.journal import StoreJournal
 from sldagent.program import Program
 from sldagent.proposing.base import Proposer, Start
-from sldagent.proposing.perturb import PerturbProposer
 from sldagent.proposing.replay import Recorder, Replay
-from sldagent.proposing.start import start_program
 from sldagent.run import Run
 from sldagent.table import Table
 from sldagent.task import Task
 
 MakePool = Callable[[Task, Table, Sequence[Cut], EvolveConfig], EvaluatorPool]
-_PROPOSERS: dict[str, Callable[[Task], Proposer]] = {"perturb": PerturbProposer}
-_DEFAULT_PROPOSER = "perturb"
+_DEFAULT_PROPOSER = "symbolic"
 _AT_LEAST_UNDER_WAY = 16  # proposals of all islands together, so that several workers have work
 _RECORDED = ("islands", "offspring", "lag", "seed")  # what a replay takes over
 
@@ -109,7 +106,7 @@ def plan(config: EvolveConfig) -> Plan:
         table = load_train(task, config.data)
         where, data = lasting_name(task), anchor(task, config.data)
     cuts = make_cuts(task, table)
-    proposer = _proposer(config, task)
+    proposer = _proposer(config, task, table)
     offspring = config.offspring or (4 if proposer.concurrency == 1 else 1)
     concurrency = config.concurrency or proposer.concurrency
     # Twice as much, since calls of one island wait for each other's results.
@@ -125,7 +122,7 @@ def plan(config: EvolveConfig) -> Plan:
         record=str(Path(config.record).resolve()) if config.record else None,
         replay=str(Path(config.replay).resolve()) if config.replay else None,
     )
-    starts = _starts(resolved, task)
+    starts = _starts(resolved, task, table)
     return Plan(resolved, task, table, cuts, tuple(starts), proposer.deterministic, draft)
 
 
@@ -207,7 +204,7 @@ def _drive(
 ) -> None:
     """Searches to the end of the run's configuration, from wherever its database stands."""
     config = run.config()
-    with run.driving(), _recorded(config, _proposer(config, task), resumed) as proposer:
+    with run.driving(), _recorded(config, _proposer(config, task, table), resumed) as proposer:
         pool = make_pool(task, table, cuts, config)
         try:
             run.point_latest()  # only now: a run whose workers cannot start is not worth it
@@ -269,24 +266,31 @@ def _stops(config: EvolveConfig, asked: Callable[[], str | None]) -> list[stoppi
     return rules
 
 
-def _starts(config: EvolveConfig, task: Task) -> list[Start]:
-    """The user's start programs, or the built-in one."""
+def _starts(config: EvolveConfig, task: Task, table: Table) -> list[Start]:
+    """The user's start programs, then the seed population."""
+    from sldagent.proposing.symbolic import seeds
+
     starts = [
         Start(Program.read(path), "start", f"start program {Path(path).name}")
         for path in config.starts
     ]
     for start in starts:
         _ = start.program.block  # one without its markers is an error now, not later
-    return starts or [Start(start_program(task), "start", "built-in start program")]
+    starts += seeds(task, table)[: config.seeds]
+    if not starts:
+        raise UsageError("nothing to begin with: raise --seeds or give a program with --start")
+    return starts
 
 
-def _proposer(config: EvolveConfig, task: Task) -> Proposer:
+def _proposer(config: EvolveConfig, task: Task, table: Table) -> Proposer:
     if config.replay is not None:
         return Replay(Path(config.replay))
     name = config.proposer or _DEFAULT_PROPOSER
-    if name not in _PROPOSERS:
-        raise UsageError(f"no proposer '{name}'; there are: {', '.join(sorted(_PROPOSERS))}")
-    return _PROPOSERS[name](task)
+    if name != _DEFAULT_PROPOSER:
+        raise UsageError(f"no proposer '{name}'; there is: {_DEFAULT_PROPOSER}")
+    from sldagent.proposing.symbolic import SymbolicProposer
+
+    return SymbolicProposer(task, table)
 
 
 @contextmanager

@@ -89,6 +89,7 @@ class Duration(click.ParamType[float]):
 @option("--workers", type=int, default=None, help="Evaluating processes.  [default: one a core]")
 @option("--ray-address", default=None, help="A running Ray cluster.  [default: start one here]")
 @click.option("--start", "starts", multiple=True, metavar="FILE", help="Start program; repeatable.")
+@option("--seeds", type=int, metavar="N", help="Most programs to begin with.  [default: all]")
 @option("--record", metavar="FILE", help="Write every proposal with its prompt and reply.")
 @option("--replay", metavar="FILE", help="Take proposals from a recording, without a model.")
 @option("--name", default=None, help="Name of the run.  [default: time and task]")

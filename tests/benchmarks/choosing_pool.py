@@ -84,8 +84,16 @@ def entry(law: Law, objective, link, emphasis, seen, cuts, hidden, roles, units)
         for code in range(len(part.group_names)):
             mine = part.group_codes == code
             w[mine] = weights(part.x[mine], roles, emphasis)
-        return fit(law, part.x, forth(part.y), part.groups, objective=objective, weights=w, units=units,
-                   effort=EFFORT)
+        return fit(
+            law,
+            part.x,
+            forth(part.y),
+            part.groups,
+            objective=objective,
+            weights=w,
+            units=units,
+            effort=EFFORT,
+        )
 
     inner = []
     for cut in cuts:

@@ -100,9 +100,17 @@ RULES: dict[str, Rule] = {
     "BIC": bic,
     "mean clipped": priced(0),
     **{f"mean - {p}p": priced(p) for p in (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02)},
-    **{f"mean - {p}p - {s}std": priced(p, s) for p in (0.0005, 0.002, 0.005) for s in (0.1, 0.3, 1.0)},
+    **{
+        f"mean - {p}p - {s}std": priced(p, s)
+        for p in (0.0005, 0.002, 0.005)
+        for s in (0.1, 0.3, 1.0)
+    },
     **{f"worst - {p}p": worst(p) for p in (0, 0.002, 0.005)},
-    **{f"geometric {f} - {p}p": geometric(p, f) for f in (1e-4, 1e-3, 1e-2) for p in (0, 0.02, 0.05, 0.1)},
+    **{
+        f"geometric {f} - {p}p": geometric(p, f)
+        for f in (1e-4, 1e-3, 1e-2)
+        for p in (0, 0.01, 0.02, 0.05, 0.1)
+    },
     **{f"ranks - {p}p": ranks(p) for p in (0, 0.01)},
     "smoothed .5 mean - .002p": smoothed(priced(0.002), 0.5),
     "smoothed 1 mean - .002p": smoothed(priced(0.002), 1.0),
@@ -165,7 +173,9 @@ def main() -> None:
                 best = np.argsort([-r2(t.hidden.y, e.hidden) for e in t.entries], kind="stable")[:4]
                 for i in [*seen, *best]:
                     e: Entry = t.entries[i]
-                    cuts = " ".join(f"{r2(y, p):.3f}" for y, p in zip(t.inner, e.inner, strict=True))
+                    cuts = " ".join(
+                        f"{r2(y, p):.3f}" for y, p in zip(t.inner, e.inner, strict=True)
+                    )
                     print(f"  {rule[i]:.4f} hidden {r2(t.hidden.y, e.hidden):.4f} | {e.law}"
                           f" {e.link} {e.objective} {e.emphasis} p={e.parameters} | {cuts} |"
                           f" train {r2(t.seen.y, e.inside):.4f} {e.seconds:.1f} s")  # fmt: skip

@@ -24,7 +24,7 @@ from sldagent import driving
 from sldagent.candidate import CutResult, Evaluation, Metrics, Status
 from sldagent.evolution.places import Places
 from sldagent.program import Program
-from sldagent.proposing.perturb import PerturbProposer
+from sldagent.proposing.symbolic import SymbolicProposer
 from sldagent.run import Run
 from sldagent.storage import schema
 
@@ -67,7 +67,7 @@ def fill(run: Run, count: int) -> None:
             {
                 "number": number, "generation": generation, "island": island, "slot": slot,
                 "program_hash": name, "change": "made up", "status": "ok", "reason": "",
-                "proposer": "perturb" if generation else "start", "score": judged.score,
+                "proposer": "symbolic" if generation else "start", "score": judged.score,
                 "held_out_r2": judged.score, "params": "7", "literals": 0, "arm": "",
                 "evaluation": judged.as_dict(), "evaluated_at": "2026-01-01T00:00:00.000+00:00",
             }
@@ -92,7 +92,7 @@ def fill(run: Run, count: int) -> None:
     run.keep_best(candidate, run.store.program(candidate.program_hash))
 
 
-class Model(PerturbProposer):
+class Model(SymbolicProposer):
     """Is taken for a model, since nobody would propose again what is made up here."""
 
     name = "model"

@@ -52,7 +52,8 @@ class Driver:
         self.pools: list[HashPool] = []
 
     def config(self, name: str, **settings: Any) -> EvolveConfig:
-        usual = {"generations": 7, "islands": 3, "offspring": 2, "migrate_every": 2, "lag": 3}
+        usual: dict[str, Any] = {"seeds": 1}
+        usual |= {"generations": 7, "islands": 3, "offspring": 2, "migrate_every": 2, "lag": 3}
         return EvolveConfig(
             task="data_constrained",
             data=str(self.data),

@@ -11,6 +11,7 @@ from sldagent import driving
 from sldagent.config import EvolveConfig
 from sldagent.errors import UsageError
 from sldagent.evolution.search import Generation
+from sldagent.proposing.symbolic import SymbolicProposer
 from sldagent.run import Run
 from sldagent.storage.store import FILE
 
@@ -55,7 +56,7 @@ def test_a_recording_repeats_a_search_without_its_proposer(
 ) -> None:
     file = tmp_path / "search.jsonl"
     recorded = driver.evolve("recorded", record=str(file))
-    monkeypatch.setattr(driving, "PerturbProposer", None)
+    monkeypatch.setattr(SymbolicProposer, "propose", None)
     replayed = driver.evolve("replayed", replay=str(file), islands=1, offspring=1, lag=1)
     assert lineage(replayed) == lineage(recorded)
     with pytest.raises(UsageError, match="exists already"):
@@ -64,7 +65,7 @@ def test_a_recording_repeats_a_search_without_its_proposer(
 
 def test_a_plan_derives_what_is_left_open(driver: Driver) -> None:
     plan = driving.plan(driver.config("plan", offspring=None, lag=None))
-    assert (plan.config.proposer, plan.config.offspring, plan.config.lag) == ("perturb", 4, 6)
+    assert (plan.config.proposer, plan.config.offspring, plan.config.lag) == ("symbolic", 4, 6)
     assert plan.most_evaluations == 3 + 7 * 3 * 4
     assert plan.deterministic
     open_end = driving.plan(driver.config("plan", generations=None, time_limit=5.0))

@@ -10,7 +10,7 @@ from sldagent import driving
 from sldagent import run as run_module
 from sldagent.errors import UsageError
 from sldagent.evolution.search import Generation
-from sldagent.proposing.perturb import PerturbProposer
+from sldagent.proposing.symbolic import SymbolicProposer
 from sldagent.run import Run
 from sldagent.storage import store as store_module
 from sldagent.storage.store import Store
@@ -42,7 +42,7 @@ def break_at(patch: pytest.MonkeyPatch, owner: Any, name: str, nth: int, after: 
 POINTS = {
     "the first evaluation": (HashPool, "judge", 1, False),
     "a later evaluation": (HashPool, "judge", 19, True),
-    "a proposal": (PerturbProposer, "propose", 9, False),
+    "a proposal": (SymbolicProposer, "propose", 9, False),
     "before a commit": (Store, "add", 5, False),
     "after a commit": (Store, "add", 23, True),
     "inside a commit's transaction": (store_module, "_keep_calls", 14, True),

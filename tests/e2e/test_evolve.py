@@ -44,7 +44,8 @@ def test_a_run_ends_with_its_best_program(
 ) -> None:
     result = sldagent(
         "evolve", "--task", "data_constrained", "--generations", "2", "--offspring", "3",
-        "--data", str(table), "--name", "one", "--workers", "2", cwd=tmp_path, env=environment,
+        "--seeds", "3", "--data", str(table), "--name", "one", "--workers", "2",
+        cwd=tmp_path, env=environment,
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
     assert "held-out R²" in result.stdout
@@ -94,8 +95,8 @@ def test_same_seed_same_lineage_with_one_worker_and_two(
     for workers in ("1", "2"):
         result = sldagent(
             "evolve", "--task", "data_constrained", "--generations", "2", "--offspring", "2",
-            "--data", str(table), "--name", f"w{workers}", "--workers", workers, "--seed", "7",
-            "--json", cwd=tmp_path, env=environment,
+            "--seeds", "3", "--data", str(table), "--name", f"w{workers}", "--workers",
+            workers, "--seed", "7", "--json", cwd=tmp_path, env=environment,
         )  # fmt: skip
         assert result.returncode == 0, result.stderr
         events = [json.loads(line) for line in result.stdout.splitlines()]
@@ -152,7 +153,7 @@ def test_whatever_ends_the_driver_nothing_of_the_run_lives_on(
     start.write_text(SLOW)
     process = subprocess.Popen(
         [*COMMAND, "evolve", "--task", "data_constrained", "--generations", "1000",
-         "--data", str(table), "--name", "killed", "--start", str(start)],
+         "--seeds", "3", "--data", str(table), "--name", "killed", "--start", str(start)],
         cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert process.stderr is not None
@@ -212,7 +213,7 @@ def test_a_run_killed_twice_resumes_to_the_lineage_of_the_uninterrupted_one(
 ) -> None:
     def command(name: str) -> list[str]:
         return ["evolve", "--task", "data_constrained", "--generations", "4", "--offspring", "2",
-                "--data", str(table), "--name", name, "--seed", "3"]  # fmt: skip
+                "--seeds", "3", "--data", str(table), "--name", name, "--seed", "3"]  # fmt: skip
 
     whole = sldagent(*command("whole"), cwd=tmp_path, env=environment)
     assert whole.returncode == 0, whole.stderr
@@ -289,7 +290,7 @@ def test_a_run_whose_rows_have_changed_is_not_continued(
     start.write_text(SLOW)
     process = subprocess.Popen(
         [*COMMAND, "evolve", "--task", "data_constrained", "--data", "rows.csv", "--name", "mine",
-         "--start", "slow.py"],
+         "--seeds", "3", "--start", "slow.py"],
         cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert process.stderr is not None

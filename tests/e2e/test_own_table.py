@@ -46,7 +46,7 @@ def test_a_table_of_ones_own_is_searched_resumed_and_exported(
     table = tmp_path / "runs.csv"
     write_table(table, groups, error="error" in targets)
     command = ["evolve", "--data", "runs.csv", "--ignore", "mood", "--generations", "2",
-               "--offspring", "2", "--name", "own"]  # fmt: skip
+               "--offspring", "2", "--seeds", "3", "--name", "own"]  # fmt: skip
     for target in targets:
         command += ["--target", target]
     kill_at(command, "generation   0/", tmp_path, environment)
