@@ -56,7 +56,7 @@ def test_seeds(kind: str) -> None:
 
 def test_long_tables_have_fewer_seeds() -> None:
     task, table = problem("repeats", rows=1600)
-    assert len(seeds(task, table)) == 40
+    assert len(seeds(task, table)) == 80
 
 
 def test_a_formula_of_the_logarithm_is_changed_into_others() -> None:

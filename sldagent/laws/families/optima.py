@@ -26,7 +26,7 @@ def optima(f: Features) -> Iterator[Law]:
     `cubic_surface` adds the third powers of what is tuned, which make one side of the valley
     steeper, `drifting_surface` also lets the curvatures drift with the scales. `coupled_surface`
     puts power laws of two scales, E + sum A_x x^-a_x + C prod x^-a_x, in the place of the
-    polynomial in the scales.
+    polynomial in the scales, and `drifting_coupled_surface` does both.
     """
     tuned = f.with_role(Role.RATE, Role.BATCH)
     scales = f.with_role(Role.SIZE, Role.DATA)
@@ -89,6 +89,8 @@ def _surfaces(f: Features, scales: tuple[Slot, ...], tuned: tuple[Slot, ...]) ->
         formula = " + ".join(["E", *terms, f"C*{'*'.join(powers)}"])
         valley = [m for m in cubic if any(slot in tuned for slot in m)]
         yield _surface(f, "coupled_surface", slots, base, formula, valley)
+        drifting = [*valley, *drift]
+        yield _surface(f, "drifting_coupled_surface", slots, base, formula, drifting)
 
 
 def _monomials(slots: tuple[Slot, ...], degree: int) -> list[tuple[Slot, ...]]:

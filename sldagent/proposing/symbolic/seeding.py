@@ -15,7 +15,7 @@ from sldagent.proposing.symbolic.setting import Setting
 from sldagent.table import Table
 from sldagent.task import Task
 
-_MOST, _MOST_LONG = 120, 40
+_MOST, _MOST_LONG = 120, 80
 _LONG_ROWS, _MANY_FITS = 1500, 20
 _GROWN = 0.2  # share of grown forms
 _EMPHASIS = 2.0  # of the forms that weigh rows by their place
@@ -28,7 +28,7 @@ Fit = tuple[Setting, Objective, float]
 def seeds(task: Task, table: Table) -> list[Start]:
     """Programs to begin a search with, most promising first; no two have the same hash.
 
-    At most 120, or 40 where judging one takes long: more than 1,500 rows, or groups times targets
+    At most 120, or 80 where judging one takes long: more than 1,500 rows, or groups times targets
     from 20 on, as each of them is fitted by itself. First every family over all features with the
     squared error, small ones first; then in turn families over fewer features, the same families
     fitted in other ways (rows near the top of the scales weigh more, a robust or logarithmic
