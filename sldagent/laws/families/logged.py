@@ -1,6 +1,7 @@
 """Curves in one logged input: sigmoids, dips that return to a floor, double descent."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from sldagent.laws.expressions import Law, amplitude, shape
 from sldagent.laws.families.features import Features
@@ -25,7 +26,8 @@ def logged(f: Features) -> Iterator[Law]:
         return
     e, a, b, c = (amplitude(name) for name in "EABC")
     steep, middle = shape("k", 0.1, 10.0, log=True), shape("m", -2.0, 3.0)
-    second, wide = shape("n", -2.0, 3.0), shape("w", 0.1, 5.0, log=True)
+    second, wide = shape("n", -2.0, 3.0), shape("w", 0.15, 2.0, log=True)
+    peak = shape("m", -1.0, 1.5)  # one beyond the rows could be of any height
     sigmoid = "A*(1 + tanh(k*(z - m)))/2"
     bump = "exp(-((z - {})/w)**2)"
     forms = [
@@ -33,9 +35,9 @@ def logged(f: Features) -> Iterator[Law]:
         ("parabola", "E + A*z + C*z**2", (e, a, c), _U),
         ("decay", "E + A*exp(-k*z)", (e, a, steep), _DESCENT),
         ("sigmoid", f"E + {sigmoid}", (e, a, steep, middle), _SIGMOID),
-        ("bump", "E + A*" + bump.format("m"), (e, a, middle, wide), _U),
-        ("tilted_bump", "E + B*z + A*" + bump.format("m"), (e, a, b, middle, wide), _U),
-        ("swing", "E + A*(z - m)*" + bump.format("m"), (e, a, middle, wide), _U),
+        ("bump", "E + A*" + bump.format("m"), (e, a, peak, wide), _U),
+        ("tilted_bump", "E + B*z + A*" + bump.format("m"), (e, a, b, peak, wide), _U),
+        ("swing", "E + A*(z - m)*" + bump.format("m"), (e, a, peak, wide), _U),
         (
             "two_sigmoids",
             f"E + {sigmoid} + C*(1 + tanh(k*(z - n)))/2",
@@ -45,13 +47,13 @@ def logged(f: Features) -> Iterator[Law]:
         (
             "sigmoid_bump",
             f"E + {sigmoid} + C*" + bump.format("n"),
-            (e, a, c, steep, middle, second, wide),
+            (e, a, c, steep, middle, replace(peak, name="n"), wide),
             _U,
         ),
         (
             "descent",
             "E + A*exp(-k*z) + C*" + bump.format("m"),
-            (e, a, c, steep, middle, wide),
+            (e, a, c, steep, peak, wide),
             _DESCENT,
         ),
     ]

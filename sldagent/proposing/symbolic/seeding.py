@@ -19,6 +19,7 @@ _MOST, _MOST_LONG = 120, 80
 _LONG_ROWS, _MANY_FITS = 1500, 20
 _GROWN = 0.2  # share of grown forms
 _EMPHASIS = 2.0  # of the forms that weigh rows by their place
+_ABOUND = 30  # rows a group and parameter
 _SEED = 0
 
 Seed = tuple[Form, str]
@@ -29,18 +30,19 @@ def seeds(task: Task, table: Table) -> list[Start]:
     """Programs to begin a search with, most promising first; no two have the same hash.
 
     At most 120, or 80 where judging one takes long: more than 1,500 rows, or groups times targets
-    from 20 on, as each of them is fitted by itself. First every family over all features with the
-    squared error, small ones first; then in turn families over fewer features, the same families
-    fitted in other ways (rows near the top of the scales weigh more, a robust or logarithmic
-    objective, the formula is one of the target's logarithm), and forms grown from the grammar,
-    which are always the same for the same roles.
+    from 20 on, as each of them is fitted by itself. Families over all features come first, small
+    ones before large ones where rows are few and after them where rows abound. Each way to fit has
+    its turn: the squared error, rows near the top of the scales weigh more, a robust or logarithmic
+    objective, the formula is one of the target's logarithm. In between come forms grown from the
+    grammar, which are always the same for the same roles.
     """
     setting = Setting.of(task, table)
     fits = len(table.group_names) * len(task.targets)
     long = len(table) > _LONG_ROWS or fits >= _MANY_FITS
     most = _MOST_LONG if long else _MOST
     chosen: dict[tuple[object, ...], Seed] = {}
-    for form, change in _forms(setting, most):
+    abound = len(table) >= _ABOUND * setting.room * len(table.group_names)
+    for form, change in _forms(setting, most, abound):
         # Forms of one structure and fit may have programs of one hash; one of them is enough.
         key = setting.structure(form.law), form.objective.name, form.emphasis, form.link
         chosen.setdefault(key, (form, change))
@@ -49,18 +51,9 @@ def seeds(task: Task, table: Table) -> list[Start]:
     return [Start(setting.program(form), "symbolic", change) for form, change in chosen.values()]
 
 
-def _forms(setting: Setting, most: int) -> Iterator[Seed]:
+def _forms(setting: Setting, most: int, abound: bool) -> Iterator[Seed]:
     """Seeds, the most promising first, duplicates included."""
-    width = len(setting.features.slots)
-    plain, *others = _fits(setting)
-    laws = _ranked(setting)
-    whole = [law for law in laws if len(law.slots) == width]
-    fewer = [law for law in laws if len(law.slots) < width]
-    yield from _seeds(plain, whole)
-    streams = [_seeds(plain, fewer)]
-    for fit in others:
-        own = laws if fit[0] is setting else _ranked(fit[0])
-        streams.append(_seeds(fit, own))
+    streams = [_seeds(fit, _ranked(fit[0], abound)) for fit in _fits(setting)]
     streams.append(_grown(setting, round(_GROWN * most)))
     for turn in zip_longest(*streams):
         yield from (made for made in turn if made is not None)
@@ -77,14 +70,15 @@ def _fits(setting: Setting) -> list[Fit]:
     return list(dict.fromkeys(fits))
 
 
-def _ranked(setting: Setting) -> list[Law]:
+def _ranked(setting: Setting, abound: bool) -> list[Law]:
     """Laws that fit the room, those over all features first, then by their parameters."""
+    sign = -1 if abound else 1
     features = setting.features
     roles: list[object] = [None] * (1 + max(slot.column for slot in features.slots))
     for slot in features.slots:
         roles[slot.column] = slot.role
     laws = applicable(roles, signed=features.signed, limit=setting.room)  # type: ignore[arg-type]
-    return sorted(laws, key=lambda law: (-len(law.slots), len(law.parameters)))
+    return sorted(laws, key=lambda law: (-len(law.slots), sign * len(law.parameters)))
 
 
 def _seeds(fit: Fit, laws: Sequence[Law]) -> Iterator[Seed]:
