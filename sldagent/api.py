@@ -495,18 +495,56 @@ def export_sldbench(
     test: bool = True,
     unprotected: bool = False,
     force: bool = False,
+    measured: bool = False,
 ) -> "Export":
     """Writes what SLDBench takes of a run: its program, and its law with frozen constants.
 
     With `test` the law is scored on the test rows where there are any, which the run counts.
+    `measured` consents to rows that are sldagent's own measurements.
+    """
+    from sldagent.evaluation.evaluator import SandboxEvaluator
+    from sldagent.export import write
+
+    with open_sandbox() as sandbox, _at_hand(run, candidate, data, unprotected) as at_hand:
+        found, refitter = at_hand
+        score = _test_scorer(found, data, unprotected) if test else None
+        judge = SandboxEvaluator(
+            found.task, found.table, found.cuts, sandbox, run.config().evaluation
+        )
+        return write.export_sldbench(
+            found, refitter, Path(folder), _tracer(found, unprotected), judge.evaluate, score,
+            force, measured,
+        )  # fmt: skip
+
+
+def export_harbor(
+    run: "Run",
+    folder: str | Path,
+    candidate: int | None = None,
+    data: str | None = None,
+    test: bool = True,
+    unprotected: bool = False,
+    force: bool = False,
+    measured: bool = False,
+) -> "Export":
+    """Writes `law.py` with `law(input_data, group)`, constants frozen, and `explain.md`.
+
+    `test` and `measured` as for `export_sldbench`.
     """
     from sldagent.export import write
 
     with _at_hand(run, candidate, data, unprotected) as (found, refitter):
         score = _test_scorer(found, data, unprotected) if test else None
-        return write.export_sldbench(
-            found, refitter, Path(folder), _tracer(found, unprotected), score, force
+        return write.export_harbor(
+            found, refitter, Path(folder), _tracer(found, unprotected), score, force, measured
         )
+
+
+def export_bundle(run: "Run", folder: str | Path, force: bool = False) -> tuple[str, ...]:
+    """Writes a run as one folder to hand over; returns the names of the files in it."""
+    from sldagent.export import bundle
+
+    return bundle.export_bundle(run, Path(folder), force)
 
 
 def load_law(path: str | Path) -> "ExportedLaw":
