@@ -12,6 +12,7 @@ from sldagent.config import EvaluationConfig, EvolveConfig
 from sldagent.errors import SandboxError, SldagentError, UsageError
 
 if TYPE_CHECKING:
+    from sldagent.bench.report import Bench
     from sldagent.candidate import Evaluation
     from sldagent.cuts import Cut
     from sldagent.data.checks import Check
@@ -545,6 +546,42 @@ def export_bundle(run: "Run", folder: str | Path, force: bool = False) -> tuple[
     from sldagent.export import bundle
 
     return bundle.export_bundle(run, Path(folder), force)
+
+
+def bench(
+    folder: str | Path,
+    tasks: Sequence[str] = (),
+    watch: "Callable[[int, int, str], None]" = lambda *_: None,
+    **settings: Any,
+) -> "Bench":
+    """Compares ways of searching over tasks and seeds; see `sldagent.bench.plan.BenchConfig`.
+
+    Without `tasks` those of SLDBench whose training rows are at hand. What the folder has results
+    for is not searched again.
+    """
+    from sldagent.bench.plan import BenchConfig
+    from sldagent.bench.runner import Tools, run_bench
+
+    at_hand = [row["name"] for row in summarize_tasks(settings.get("data")) if row["table"]]
+    chosen = tuple(tasks) or tuple(name for name in at_hand if load_task(name).hub)
+    config = BenchConfig(Path(folder), chosen, **settings)
+    limits = dataclasses.replace(config.evaluation, reject_literals=False)
+
+    def judge(
+        run: "Run", task: "Task", program: "Program", data: str | None, own: bool
+    ) -> "Evaluation":
+        with build_evaluator(task, "test", data, limits, own) as evaluator:
+            run.store.count_test_read()
+            return evaluator.evaluate(program)
+
+    return run_bench(config, Tools(evolve, resume, lambda c: plan(c).config, judge), watch)
+
+
+def bench_markdown(result: "Bench") -> str:
+    """A comparison as Markdown tables."""
+    from sldagent.bench.report import markdown
+
+    return markdown(result)
 
 
 def load_law(path: str | Path) -> "ExportedLaw":

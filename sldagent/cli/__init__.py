@@ -16,6 +16,7 @@ from sldagent.errors import SldagentError
 
 # command -> (module, one line for the overview; the command's own help must start with it)
 _COMMANDS = {
+    "bench": ("sldagent.cli.bench", "Compare ways of searching over tasks and seeds."),
     "best": ("sldagent.cli.best", "Show a run's best program and how it was judged."),
     "doctor": ("sldagent.cli.doctor", "Say what this machine offers, with the remedy beside it."),
     "evaluate": (

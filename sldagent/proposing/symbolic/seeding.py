@@ -10,6 +10,7 @@ from sldagent.laws.codegen import Form
 from sldagent.laws.expressions import Law
 from sldagent.laws.families import applicable
 from sldagent.laws.fitting import HUBER_LOG, SOFT_L1
+from sldagent.program import Program
 from sldagent.proposing.base import Start
 from sldagent.proposing.symbolic.setting import Setting
 from sldagent.table import Table
@@ -42,6 +43,14 @@ def seeds(task: Task, table: Table) -> list[Start]:
         if len(chosen) == most:
             break
     return [Start(setting.program(form), "symbolic", change) for form, change in chosen.values()]
+
+
+def plainest(task: Task, table: Table) -> Program:
+    """The program of the law with the fewest parameters, to begin a search with nothing known."""
+    setting = Setting.of(task, table)
+    laws = [form.law for form, _ in _forms(setting, 1)]
+    law = min(laws, key=lambda law: (len(law.parameters), -len(law.slots), len(law.formula)))
+    return setting.program(setting.form(law))
 
 
 def _forms(setting: Setting, most: int) -> Iterator[tuple[Form, str]]:
