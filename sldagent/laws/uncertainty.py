@@ -59,6 +59,22 @@ class Bootstrap:
         low, high = _ends(np.array([[d[n] for n in names] for d in drawn]), level)
         return {n: (float(a), float(b)) for n, a, b in zip(names, low, high, strict=True)}
 
+    def correlations(
+        self, group: str | None = None, target: int = 0, least: float = 0.9
+    ) -> list[tuple[str, str, float]]:
+        """Pairs of parameters whose draws are correlated by `least` or more, strongest first."""
+        drawn = self.draws[:, self.fit.index(group), target]
+        with np.errstate(all="ignore"):
+            matrix = np.atleast_2d(np.corrcoef(drawn, rowvar=False))
+        names = self.fit.law.names
+        pairs = [
+            (names[i], names[j], float(matrix[i, j]))
+            for i in range(len(names))
+            for j in range(i + 1, len(names))
+            if abs(matrix[i, j]) >= least
+        ]
+        return sorted(pairs, key=lambda pair: -abs(pair[2]))
+
     def decision(
         self, decide: Callable[[Fit], float], level: float = 0.95
     ) -> tuple[float, float, float]:
