@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from sldagent.errors import DataError, UsageError
 from sldagent.laws.allocation import Allocation, allocate, allocation_intervals
+from sldagent.laws.ensemble import Ensemble, Interval
 from sldagent.laws.fitting import Fit
-from sldagent.laws.uncertainty import Bootstrap, Ensemble, Interval
+from sldagent.laws.uncertainty import Bootstrap
 from sldagent.laws.warnings import extrapolation_warnings
 from sldagent.task import Role
 

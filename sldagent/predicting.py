@@ -12,7 +12,7 @@ from sldagent.fitted import FittedLaw
 if TYPE_CHECKING:
     from sldagent.export.refit import Refitter
     from sldagent.export.winner import Found
-    from sldagent.laws.uncertainty import Interval
+    from sldagent.laws.ensemble import Interval
 
 Floats = NDArray[np.float64]
 _DRAWS = 100  # refits of a run's program

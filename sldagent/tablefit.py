@@ -11,15 +11,15 @@ from sldagent.cuts import make_cuts
 from sldagent.errors import DataError, UsageError
 from sldagent.fitted import FittedLaw
 from sldagent.laws import choosing, families
+from sldagent.laws.ensemble import calibrated
 from sldagent.laws.fitting import Fit, fit
-from sldagent.laws.uncertainty import Bootstrap, calibrated
+from sldagent.laws.uncertainty import Bootstrap
 from sldagent.laws.warnings import noise_floor, table_warnings
 from sldagent.table import Table
 from sldagent.task import Column, CutKind, CutRule, Role, Task
 
 _SHARES = (0.2, 0.35)
 _MARGIN = 0.10
-_MEMBERS = 4  # laws whose spread enters the intervals
 
 
 @dataclass(frozen=True)
@@ -163,8 +163,7 @@ def fit_table(
         if not laws:
             raise DataError(f"no law family fits features of roles {', '.join(map(str, roles))}")
         choice = choosing.choose(laws, table.x, table.y, table.groups, cuts)
-        best, close = choice.fit, choice.within(_MARGIN)[:_MEMBERS]
-        members = [(trial.law, trial.objective) for trial in close]
+        best, members = choice.fit, choice.members()
     else:
         best = fit(families.find(law, roles), table.x, table.y, table.groups)
         members = [(best.law, best.objective)]

@@ -9,8 +9,8 @@ from sldagent.errors import UsageError
 from sldagent.export.refit import Draws, Floats, Params, RefitError, Refitter, bootstrap
 from sldagent.export.winner import Found, fit_winner, intervals_at
 from sldagent.laws.allocation import FLOPS_PER_TOKEN_PARAMETER, search_optimum
+from sldagent.laws.ensemble import Interval
 from sldagent.laws.tuning import tune
-from sldagent.laws.uncertainty import Interval
 from sldagent.program import Program
 from sldagent.task import Role
 
