@@ -464,7 +464,7 @@ def predict(
 
     Returns:
         For each point and group: `group`, `at`, `values` by target with value, low and high (where
-        a new run may land), parameter and model (half-widths), and `warnings`.
+        a new run may land, at `level`), parameter and model (half-widths), and `warnings`.
 
     Raises:
         UsageError: A feature is missing, or a group is not known.

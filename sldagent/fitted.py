@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sldagent.errors import DataError, UsageError
 from sldagent.laws.allocation import Allocation, allocate, allocation_intervals
 from sldagent.laws.ensemble import Ensemble, Interval
+from sldagent.laws.families import find
 from sldagent.laws.fitting import Fit
 from sldagent.laws.uncertainty import Bootstrap
 from sldagent.laws.warnings import extrapolation_warnings
@@ -125,9 +126,10 @@ class FittedLaw:
         """
         if data.get("schema") != SCHEMA:
             raise DataError(f"this fit has schema {data.get('schema')}, not {SCHEMA}: fit again")
+        roles = tuple(None if role is None else Role(role) for role in data["roles"])
         members = tuple(
             Bootstrap(
-                Fit.from_dict(member["fit"]),
+                Fit.from_dict(member["fit"], find(member["fit"]["law"], roles)),
                 np.array(member["draws"], dtype=float),
                 tuple(tuple(np.array(c, dtype=float) for c in row) for row in member["noise"]),
             )
@@ -135,7 +137,7 @@ class FittedLaw:
         )
         return cls(
             tuple(data["features"]),
-            tuple(None if role is None else Role(role) for role in data["roles"]),
+            roles,
             tuple(data["targets"]),
             Ensemble(members, float(data["stretch"]), float(data["prediction_level"])),
             np.array(data["box"], dtype=float),

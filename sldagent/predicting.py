@@ -25,7 +25,7 @@ def predict_fitted(law: FittedLaw, points: Sequence[Mapping[str, Any]]) -> list[
         return []
     x, groups, at = _table(points, law.features, law.groups)
     far = [law.far(x[[i]]) for i in range(len(x))]
-    return _rows(law.predict(x, groups), law.targets, groups, at, far)
+    return _rows(law.predict(x, groups), law.targets, groups, at, far, law.ensemble.level)
 
 
 def predict_run(
@@ -41,7 +41,7 @@ def predict_run(
     roles = [column.role for column in task.features]
     far = [extrapolation_warnings(found.table.x, x[[i]], roles) for i in range(len(x))]
     interval = look_ahead(found, refitter, x, groups, level, _DRAWS, seconds)
-    return _rows(interval, task.target_names, groups, at, far)
+    return _rows(interval, task.target_names, groups, at, far, level)
 
 
 def allocate_fitted(
@@ -115,7 +115,7 @@ def _table(
 
 def _rows(
     interval: "Interval", targets: Sequence[str], groups: Sequence[str],
-    at: Sequence[dict[str, float]], far: Sequence[tuple[str, ...]],
+    at: Sequence[dict[str, float]], far: Sequence[tuple[str, ...]], level: float,
 ) -> list[dict[str, Any]]:  # fmt: skip
     parts = ("value", "low", "high", "parameter", "model")
     return [
@@ -126,6 +126,7 @@ def _rows(
                 target: {part: _finite(getattr(interval, part)[i, t]) for part in parts}
                 for t, target in enumerate(targets)
             },
+            "level": level,
             "warnings": list(words),
         }
         for i, (group, place, words) in enumerate(zip(groups, at, far, strict=True))

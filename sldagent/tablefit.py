@@ -78,7 +78,9 @@ class TableFit:
 
     def report(self) -> str:
         """The fit as text: comparison, parameters with intervals, correlations, warnings."""
-        lines = [] if self.choice is None else [self.choice.table(), ""]
+        features = ", ".join(f"{c.name} ({c.role})" for c in self.task.features)
+        lines = [f"{self.table.origin}: {len(self.table)} rows; features {features}", ""]
+        lines += [] if self.choice is None else [self.choice.table(), ""]
         lines.append(self.fit.report())
         lines.append(
             f"{self.level:.0%} intervals, bootstrap over rows, {len(self.drawn.draws)} draws"

@@ -11,7 +11,9 @@ from contracts.command import sldagent
 import sldagent as package
 from sldagent import api
 from sldagent.errors import DataError, UsageError
-from sldagent.tablefit import TableFit
+from sldagent.fitted import FittedLaw
+from sldagent.table import Table
+from sldagent.tablefit import TableFit, describe_columns, fit_table
 
 ALPHA, BETA = 0.3478, 0.3658
 ROLES = ("params=size", "tokens=data")
@@ -131,6 +133,16 @@ def test_a_fit_comes_back_from_its_json_and_says_the_same(chosen: TableFit, tmp_
     file.write_text('{"law": "chinchilla"}')
     with pytest.raises(DataError, match="--json"):
         api.load_fit(file)
+
+
+def test_laws_over_some_of_the_features_come_back_too() -> None:
+    rng = np.random.default_rng(0)
+    x = 10 ** rng.uniform(7, 9, (60, 3))
+    y = 2 + 50 * x[:, 1] ** -0.3 + 30 * x[:, 2] ** -0.25 + 1e-3 * rng.normal(size=60)
+    task = describe_columns(["n=size", "m=size", "d=data"], ["loss"], None)
+    made = fit_table(task, Table(x, y[:, None], ("all",) * 60), "coupled(N2,D)", draws=20)
+    again = FittedLaw.from_dict(json.loads(json.dumps(made.law.as_dict())))
+    np.testing.assert_array_equal(again.fit.predict(x), made.fit.predict(x))
 
 
 def test_points_are_checked(table: Path) -> None:

@@ -128,7 +128,8 @@ def prediction_line(row: dict[str, Any]) -> str:
             continue
         words = f"{target} {values['value']:.6g}"
         if values["low"] is not None and values["high"] is not None:
-            words += f" ({values['low']:.6g} to {values['high']:.6g})"
+            ends = f"{values['low']:.6g} to {values['high']:.6g}"
+            words += f" ({row['level']:.0%} interval {ends})"
         doubts = [
             f"{name} ± {values[part]:.2g}"
             for name, part in (("parameters", "parameter"), ("form", "model"))
