@@ -559,8 +559,8 @@ def export_sldbench(
     from sldagent.evaluation.evaluator import SandboxEvaluator
     from sldagent.export import write
 
-    with open_sandbox() as sandbox, _at_hand(run, candidate, data, unprotected) as at_hand:
-        found, refitter = at_hand
+    with open_sandbox() as sandbox, _at_hand(run, candidate, data, unprotected) as opened:
+        found, refitter = opened
         score = _test_scorer(found, data, unprotected) if test else None
         judge = SandboxEvaluator(
             found.task, found.table, found.cuts, sandbox, run.config().evaluation
