@@ -158,9 +158,8 @@ class SandboxEvaluator:
             )
         results, pooled = self._score(fitted, predicted, kind)
         numbers = ledger.params if isinstance(ledger.params, int) else 0
-        score = selection_score(
-            [cut.metrics.r2 for cut in results], numbers, ledger.literals or 0, finite
-        )
+        each = (numbers + (ledger.literals or 0)) / len(self.task.targets)
+        score = selection_score([cut.metrics.r2 for cut in results], each, finite)
         return {
             "status": Status.OK,
             "metrics": pooled[0],

@@ -4,20 +4,25 @@ from collections.abc import Sequence
 
 import numpy as np
 
-_FLOOR = -1.0  # R² has no lower bound: one hopeless cut must not hide what the others say
-_PER_NUMBER = 0.0005  # for each fitted parameter and each literal in the law
-_SPREAD = 0.1  # times the standard deviation over cuts
-_NOT_FINITE = 0.05  # predictions beyond the data that are not finite
+_MOST_ERROR = 2.0  # 1 - R² has no upper bound: one hopeless cut must not hide what the others say
+_LEAST_ERROR = 1e-3  # below it no difference tells laws apart
+_PER_NUMBER = 0.01  # for each fitted parameter and each literal in the law of one target
+_NOT_FINITE = 0.1  # predictions beyond the data that are not finite
 
 
-def selection_score(
-    cut_r2: Sequence[float], params: int, literals: int, finite_beyond: bool
-) -> float:
-    """Mean over cuts of R² clipped to [-1, 1], less prices; higher is better.
+def selection_score(cut_r2: Sequence[float], numbers: float, finite_beyond: bool) -> float:
+    """One less the geometric mean over cuts of 1 - R², with prices as factors; higher is better.
 
-    Prices: `_PER_NUMBER` for every parameter and literal, `_SPREAD` times the spread over cuts,
-    `_NOT_FINITE` where the law does not stay finite ten times beyond the data.
+    The geometric mean compares laws by the ratio of their errors, so that a cut on which all laws
+    err much, or little, counts as much as any other. Prices: an error larger by `_PER_NUMBER` for
+    every parameter and literal, by `_NOT_FINITE` where the law does not stay finite ten times
+    beyond the data.
+
+    Args:
+        cut_r2: Pooled R² of each cut.
+        numbers: Fitted parameters and literals, for one target.
+        finite_beyond: Whether predictions beyond the data are finite.
     """
-    clipped = np.clip(np.asarray(cut_r2, dtype=float), _FLOOR, 1.0)
-    price = _PER_NUMBER * (params + literals) + _SPREAD * float(clipped.std())
-    return float(clipped.mean()) - price - (0.0 if finite_beyond else _NOT_FINITE)
+    errors = np.minimum(1.0 - np.asarray(cut_r2, dtype=float), _MOST_ERROR)
+    price = _PER_NUMBER * numbers + (0.0 if finite_beyond else _NOT_FINITE)
+    return 1.0 - float(np.exp(np.log(errors + _LEAST_ERROR).mean() + price))

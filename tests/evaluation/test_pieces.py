@@ -32,17 +32,19 @@ class Stop(Exception):
         self.status = status
 
 
-def test_score_prices_parameters_spread_and_explosions() -> None:
-    plain = selection_score([0.9, 0.9], 3, 0, True)
-    assert plain == pytest.approx(0.9 - 3 * 0.0005)
-    assert selection_score([0.9, 0.9], 4, 0, True) < plain
-    assert selection_score([0.9, 0.9], 3, 1, True) < plain
-    assert selection_score([0.8, 1.0], 3, 0, True) < plain
-    assert selection_score([0.9, 0.9], 3, 0, False) < plain
+def test_score_is_what_a_geometric_mean_of_errors_leaves_and_prices_numbers() -> None:
+    plain = selection_score([0.9, 0.9], 3, True)
+    assert plain == pytest.approx(1 - 0.101 * np.exp(0.03))
+    assert selection_score([0.9, 0.9], 4, True) < plain
+    assert selection_score([0.9, 0.9], 3, False) < plain
+    assert selection_score([0.99, 0.0], 3, True) == pytest.approx(
+        1 - np.sqrt(0.011 * 1.001) * np.exp(0.03)
+    )
 
 
 def test_one_hopeless_cut_costs_no_more_than_its_share() -> None:
-    assert selection_score([0.9, -1e12], 3, 0, True) == selection_score([0.9, -1.0], 3, 0, True)
+    assert selection_score([0.9, -1e12], 3, True) == selection_score([0.9, -1.0], 3, True)
+    assert selection_score([-5.0, -5.0], 3, True) < 0
 
 
 def test_probes_reach_ten_times_and_one_decade_beyond() -> None:

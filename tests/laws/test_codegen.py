@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from laws.synthetic import features, one_law_a_family, truth
 
 from sldagent.evaluation.literals import count_literals
-from sldagent.laws.codegen import Form, GrammarError, plain_units, read, write
+from sldagent.laws.codegen import Form, GrammarError, Link, plain_units, read, write
 from sldagent.laws.expressions import Law, Parameter, Slot, amplitude, shape
 from sldagent.laws.families import find
 from sldagent.laws.fitting import HUBER_LOG, OBJECTIVES, SQUARED, Objective, Units
@@ -55,12 +55,13 @@ def code(text: str) -> str:
 def test_what_is_written_reads_back(number: int) -> None:
     signed, roles, law = LAWS[number]
     objective = list(OBJECTIVES.values())[number % len(OBJECTIVES)]
-    form = form_of(law, roles, objective=objective, emphasis=float(number % 3))
+    link = list(Link)[number % 2]
+    form = form_of(law, roles, objective=objective, emphasis=float(number % 3), link=link)
     text = write(form, names_of(roles), ["loss"])
     back = read(text, len(roles))
     assert back is not None
     assert write(back, names_of(roles), ["loss"]) == text
-    assert back.objective == objective
+    assert (back.objective, back.link) == (objective, link)
     assert back.law == law  # with the parameters' units, which the family knows
     for slot in law.slots:
         assert back.units.shift[slot.column] == form.units.shift[slot.column]

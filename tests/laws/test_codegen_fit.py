@@ -12,7 +12,7 @@ from laws.synthetic import features, one_law_a_family, sample
 from sldagent.api import open_sandbox
 from sldagent.candidate import Status
 from sldagent.evaluation.evaluator import SandboxEvaluator
-from sldagent.laws.codegen import Form, plain_units, row_weights, write
+from sldagent.laws.codegen import Form, Link, plain_units, row_weights, write
 from sldagent.laws.expressions import Array, Law
 from sldagent.laws.families import find
 from sldagent.laws.fitting import OBJECTIVES, fit
@@ -89,6 +89,18 @@ def test_rows_without_noise_give_the_truth(objective: Any) -> None:
     assert params == pytest.approx(truth, rel=1e-4)
     beyond = made["scaling_law_func"](x * 10, params)
     assert beyond == pytest.approx(law.evaluate(form.units.apply(x * 10), truth), rel=1e-4)
+
+
+def test_a_formula_of_the_logarithm_is_fitted_to_it_and_predicts_the_target() -> None:
+    law = find("signed chinchilla", SIZES)
+    x, _, _, _ = sample(law, SIZES, 3)
+    form = Form(law, plain_units(x, SIZES), link=Link.LOG)
+    truth = np.array([-1.8, 0.6, 0.9, 0.34, 0.28])
+    y = np.exp(law.evaluate(form.units.apply(x), truth))
+    made = program(form)
+    params = made["fit_scaling_law"](x, y)
+    assert params == pytest.approx(truth, rel=1e-4)
+    assert made["scaling_law_func"](x, params) == pytest.approx(y, rel=1e-6)
 
 
 def test_several_targets_are_fitted_one_by_one() -> None:

@@ -7,12 +7,13 @@ import pytest
 from proposing.symbolic_tasks import ROLES, member, problem, request
 
 from sldagent.candidate import Status
-from sldagent.laws.codegen import read
+from sldagent.laws.codegen import Link, read
 from sldagent.program import Program
 from sldagent.proposing.base import Arm, Member
 from sldagent.proposing.symbolic import SymbolicProposer, seeds
 from sldagent.proposing.symbolic.bandit import draw_move
 from sldagent.proposing.symbolic.moves import MOVES
+from sldagent.proposing.symbolic.setting import Setting
 
 FOREIGN = Program(
     "# EVOLVE-BLOCK-START\nimport numpy as np\n\n"
@@ -37,19 +38,43 @@ def test_seeds(kind: str) -> None:
     assert 10 <= len(starts) <= 120
     assert len({start.program.hash for start in starts}) == len(starts)
     assert all(start.proposer == "symbolic" and start.change for start in starts)
-    forms = [read(start.program.source, len(task.features)) for start in starts[:8] + starts[8::6]]
+    forms = [read(start.program.source, len(task.features)) for start in starts]
     assert all(form is not None for form in forms)
-    room = (task.parameter_limit or 18) // len(task.targets)
+    room = (task.parameter_limit or 30) // len(task.targets)
     assert max(len(form.law.parameters) for form in forms if form) <= room
     assert len(forms[0].law.slots) == len(task.features)  # type: ignore[union-attr]
-    assert {"squared", "huber_log"} == {form.objective.name for form in forms if form}
+    fits = {(form.objective.name, form.link) for form in forms if form}
+    assert fits == {
+        ("squared", Link.IDENTITY), ("squared", Link.LOG), ("huber_log", Link.IDENTITY),
+        ("log_squared", Link.IDENTITY),
+    }  # fmt: skip
+    weighed = {form.emphasis for form in forms if form}
+    assert weighed == ({0.0} if kind == "mixture" else {0.0, 2.0})
     again = [start.program.source for start in seeds(task, table)]
     assert again == [start.program.source for start in starts]
 
 
 def test_long_tables_have_fewer_seeds() -> None:
     task, table = problem("repeats", rows=1600)
-    assert len(seeds(task, table)) == 40
+    assert len(seeds(task, table)) == 80
+
+
+def test_a_formula_of_the_logarithm_is_changed_into_others() -> None:
+    task, table = problem("repeats")
+    forms = {start.program: read(start.program.source, 3) for start in seeds(task, table)}
+    linked = [program for program, form in forms.items() if form and form.link is Link.LOG]
+    plain = [program for program, form in forms.items() if form and form.link is not Link.LOG]
+    members = [member(i, program) for i, program in enumerate([*linked[:3], *plain[:2]])]
+    proposer = SymbolicProposer(task, table)
+    for seed in range(10):
+        found = proposer.propose(request(*members, seed=seed))
+        assert found is not None
+        assert found.program is not None
+        made = read(found.program.source, 3)
+        assert made is not None
+        assert made.link is Link.LOG
+        assert not made.objective.log
+        assert set(found.exemplars) <= {2}
 
 
 def test_signed_targets_are_fitted_without_logarithms() -> None:
@@ -73,7 +98,7 @@ def test_the_same_request_has_the_same_answer(kind: str) -> None:
 
 
 def test_most_programs_of_a_search_are_new() -> None:
-    proposer, members = pool("counts", 30)
+    proposer, members = pool("vocabulary", 30)
     rng = np.random.default_rng(0)
     programs, arms = set(), Counter[str]()
     for seed in range(300):
@@ -129,7 +154,8 @@ def test_a_change_that_failed_is_not_made_again() -> None:
 
 def test_the_structure_of_an_exemplar_is_not_proposed() -> None:
     proposer, members = pool("counts", 12)
-    known = {proposer._setting.structure(read(p.source, 2).law) for _, p in members}  # type: ignore[union-attr]
+    setting = Setting.of(*problem("counts"))
+    known = {setting.structure(read(p.source, 2).law) for _, p in members}  # type: ignore[union-attr]
     for seed in range(30):
         proposal = proposer.propose(request(*members, seed=seed))
         if proposal is None or proposal.arm in ("box", "objective", "emphasis", "cross fit"):
@@ -137,7 +163,7 @@ def test_the_structure_of_an_exemplar_is_not_proposed() -> None:
         assert proposal.program is not None
         form = read(proposal.program.source, 2)
         assert form is not None
-        assert proposer._setting.structure(form.law) not in known
+        assert setting.structure(form.law) not in known
 
 
 def test_programs_of_others() -> None:

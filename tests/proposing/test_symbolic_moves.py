@@ -26,7 +26,7 @@ NUMPY = {
 }
 
 
-def setting_for(roles: tuple[Role, ...], signed: bool, room: int = 18) -> Setting:
+def setting_for(roles: tuple[Role, ...], signed: bool, room: int = 30) -> Setting:
     x = features(roles)
     features_of = Features.of(roles, signed=signed)
     names = tuple(f"x{i}" for i in range(len(roles)))
@@ -144,7 +144,7 @@ def test_amplitudes_keep_the_sign_that_families_give() -> None:
 # -- single moves ----------------------------------------------------------------------------------
 
 
-def moved(name: str, law: Law, roles: tuple[Role, ...], wanted: str, room: int = 18) -> Law:
+def moved(name: str, law: Law, roles: tuple[Role, ...], wanted: str, room: int = 30) -> Law:
     """The law of that formula that a move makes; fails where none of many tries makes it."""
     setting = setting_for(roles, False, room)
     seen = set()

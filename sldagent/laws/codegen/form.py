@@ -1,9 +1,17 @@
 """What an emitted program states: a law, the units of its features, and how it is fitted."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from sldagent.laws.expressions import Law
 from sldagent.laws.fitting import SQUARED, Objective, Units
+
+
+class Link(StrEnum):
+    """What the formula gives: the target itself, or its logarithm."""
+
+    IDENTITY = "identity"
+    LOG = "log"
 
 
 @dataclass(frozen=True)
@@ -17,9 +25,11 @@ class Form:
         objective: What the fit minimises.
         emphasis: Rows are weighted by (position from the lowest to the highest row along the scale
             features, from 0 to 1) to this power, plus a little; 0 weights all rows alike.
+        link: What the formula is fitted to; predictions are always of the target.
     """
 
     law: Law
     units: Units
     objective: Objective = SQUARED
     emphasis: float = 0.0
+    link: Link = Link.IDENTITY

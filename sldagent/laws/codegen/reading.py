@@ -3,9 +3,10 @@
 import ast
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from sldagent.errors import DataError
-from sldagent.laws.codegen.form import Form
+from sldagent.laws.codegen.form import Form, Link
 from sldagent.laws.codegen.grammar import GrammarError, from_code, normal, read_formula, text_of
 from sldagent.laws.codegen.writing import ROLES, misfit, write
 from sldagent.laws.expressions import Law, Parameter, Slot
@@ -78,8 +79,7 @@ def _form(tree: ast.Module, width: int) -> Form:
         shift[column], scale[column] = move, factor
     emphasis = _number(_value(parts, "EMPHASIS")) if "EMPHASIS" in parts else 0.0
     form = Form(law, Units(tuple(shift), tuple(scale)), _objective(parts), emphasis)
-    _compare(tree, form)
-    return form
+    return _compared(tree, form)
 
 
 def _parts(tree: ast.Module) -> dict[str, ast.stmt]:
@@ -271,7 +271,11 @@ def _fixed(tree: ast.Module) -> list[str]:
     return [ast.dump(_bare(s)) for s in body if not set(_defined(s)) & _FREE]
 
 
-def _compare(tree: ast.Module, form: Form) -> None:
-    columns = 1 + max(slot.column for slot in form.law.slots)
-    if _fixed(ast.parse(write(form, ["x"] * columns, ["y"]))) != _fixed(tree):
-        raise _OtherShapeError
+def _compared(tree: ast.Module, form: Form) -> Form:
+    """The form with the link under which its program is this one."""
+    columns, given = 1 + max(slot.column for slot in form.law.slots), _fixed(tree)
+    for link in Link:
+        linked = replace(form, link=link)
+        if _fixed(ast.parse(write(linked, ["x"] * columns, ["y"]))) == given:
+            return linked
+    raise _OtherShapeError

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib import resources
 
-from sldagent.laws.codegen.form import Form
+from sldagent.laws.codegen.form import Form, Link
 from sldagent.laws.codegen.grammar import (
     FUNCTIONS,
     GrammarError,
@@ -39,6 +39,15 @@ _SPREAD = (
     "    spread = np.sqrt(np.average((y - np.average(y, weights=weights)) ** 2, weights=weights))\n"
     "    delta = {delta} * (spread or 1.0)\n"
 )
+_PREDICTIONS = {
+    Link.IDENTITY: "formula(features(data_points), columns).T",
+    Link.LOG: "np.exp(formula(features(data_points), columns)).T",
+}
+_OBSERVED = {
+    Link.IDENTITY: "np.asarray(loss_values, dtype=float)",
+    Link.LOG: "np.log(np.asarray(loss_values, dtype=float))",
+}
+_LEFT_SIDES = {Link.IDENTITY: "y", Link.LOG: "ln(y)"}
 _MISFITS = {  # (logarithmic, rho) -> what it says and does, between the error and the return
     (False, Rho.SQUARE): ("half the squared error", ""),
     (True, Rho.SQUARE): ("half the squared error of the logarithm", ""),
@@ -111,6 +120,8 @@ def write(form: Form, features: Sequence[str], targets: Sequence[str]) -> str:
         "BODY": (body + _assignment("return", value)).rstrip("\n"),
         "MISFIT": misfit(form.objective),
         "WEIGHTS": weights(law.slots if weighted else ()),
+        "PREDICTION": _PREDICTIONS[form.link],
+        "OBSERVED": _OBSERVED[form.link],
     }
     text = template()
     for name, filling in holes.items():
@@ -238,7 +249,9 @@ ROLES = {meaning: role for role, meaning in _MEANINGS.items()}
 def _docstring(form: Form, tree: ast.expr, features: Sequence[str]) -> str:
     """The first line is the law's name; the formula, its symbols and its source follow."""
     law = form.law
-    formula = textwrap.fill(f"y = {text_of(tree)}", _WIDTH - 4, subsequent_indent="    ")
+    formula = textwrap.fill(
+        f"{_LEFT_SIDES[form.link]} = {text_of(tree)}", _WIDTH - 4, subsequent_indent="    "
+    )
     lines = [_name(law), "", *formula.splitlines(), ""]
     for slot in law.slots:
         name = _in_units(plain(features[slot.column]), slot, form)

@@ -1,5 +1,6 @@
 """The features that families are written over: one symbol a role, numbered where a role repeats."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -18,6 +19,14 @@ _SYMBOLS = {
     Role.COUNT: "K",
 }
 RESOURCES = (Role.SIZE, Role.DATA, Role.UNIQUE_DATA, Role.COUNT)
+
+
+def logarithms(slots: Sequence[Slot]) -> list[str]:
+    """Factors of the product of the slots' logarithms, those of one slot as a power."""
+    return [
+        f"ln({slot.symbol})" if count == 1 else f"ln({slot.symbol})**{count}"
+        for slot, count in Counter(slots).items()
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,10 @@
 """Laws with an optimum in rate and batch: valleys in logarithms whose centre drifts with scale."""
 
 from collections.abc import Iterator
-from itertools import combinations_with_replacement
+from itertools import combinations_with_replacement, product
 
 from sldagent.laws.expressions import Law, Parameter, Slot, amplitude, shape
-from sldagent.laws.families.features import Features
+from sldagent.laws.families.features import Features, logarithms
 from sldagent.task import Role
 
 _STEP = "optimum lr = c N^a D^b, batch = d D^e: Step Law, Li et al. 2025, arXiv 2503.04715"
@@ -20,7 +20,13 @@ def optima(f: Features) -> Iterator[Law]:
     `valley` base + sum H_t v_t^2; `tied_valley` measures the rate's distance also against the
     batch; `drifting_valley` lets the curvatures H_t prod x^h_tx drift; `relative_valley`
     base (1 + sum h_t v_t^2); `skewed_valley` prices too high and too low differently, by
-    H_t (exp(s v) - s v - 1)/s^2; `surface` a full quadratic in all logarithms.
+    H_t (exp(s v) - s v - 1)/s^2.
+
+    Surfaces are polynomials in all logarithms, linear in every coefficient: `surface` is quadratic,
+    `cubic_surface` adds the third powers of what is tuned, which make one side of the valley
+    steeper, `drifting_surface` also lets the curvatures drift with the scales. `coupled_surface`
+    puts power laws of two scales, E + sum A_x x^-a_x + C prod x^-a_x, in the place of the
+    polynomial in the scales, and `drifting_coupled_surface` does both.
     """
     tuned = f.with_role(Role.RATE, Role.BATCH)
     scales = f.with_role(Role.SIZE, Role.DATA)
@@ -60,15 +66,51 @@ def optima(f: Features) -> Iterator[Law]:
     skewed = " + ".join(f"H_{t}*(exp(s_{t}*{v}) - s_{t}*{v} - 1)/s_{t}**2" for t, v in away.items())
     skews = [shape(f"s_{t}", 0.05, 3.0) for t in away]
     yield law("skewed_valley", f"{base} + {skewed}", [*valley, *skews])
-    logs = [f"ln({s.symbol})" for s in slots]
-    names = [s.symbol for s in slots]
-    terms = ["c0", *(f"c_{n}*{log}" for n, log in zip(names, logs, strict=True))]
-    terms += [
-        f"c_{names[i]}_{names[j]}*{logs[i]}*{logs[j]}"
-        for i, j in combinations_with_replacement(range(len(names)), 2)
-    ]
-    free = [amplitude(term.partition("*")[0]) for term in terms]
-    yield f.law("surface", slots, " + ".join(terms), free, _SURFACE, centred=True)
+    yield from _surfaces(f, scales, tuned)
+
+
+def _surfaces(f: Features, scales: tuple[Slot, ...], tuned: tuple[Slot, ...]) -> Iterator[Law]:
+    slots = (*scales, *tuned)
+    quadratic = [(), *_monomials(slots, 1), *_monomials(slots, 2)]
+    cubic = [*quadratic, *_monomials(tuned, 3)]
+    drift = [(s, *t) for s, t in product(scales, _monomials(tuned, 2))]
+    for family, monomials in (
+        ("surface", quadratic),
+        ("cubic_surface", cubic),
+        ("drifting_surface", [*cubic, *drift]),
+    ):
+        if family != "drifting_surface" or scales:
+            yield _surface(f, family, slots, [], "", monomials)
+    if len(scales) == 2:
+        base = [f.floor(), *(f.amplitude(f"A_{s.symbol}") for s in scales), f.amplitude("C")]
+        base += [shape(f"a_{s.symbol}", 0.01, 2.0) for s in scales]
+        powers = [f"{s.symbol}**(-a_{s.symbol})" for s in scales]
+        terms = [f"A_{s.symbol}*{power}" for s, power in zip(scales, powers, strict=True)]
+        formula = " + ".join(["E", *terms, f"C*{'*'.join(powers)}"])
+        valley = [m for m in cubic if any(slot in tuned for slot in m)]
+        yield _surface(f, "coupled_surface", slots, base, formula, valley)
+        drifting = [*valley, *drift]
+        yield _surface(f, "drifting_coupled_surface", slots, base, formula, drifting)
+
+
+def _monomials(slots: tuple[Slot, ...], degree: int) -> list[tuple[Slot, ...]]:
+    return list(combinations_with_replacement(slots, degree))
+
+
+def _surface(
+    f: Features,
+    family: str,
+    slots: tuple[Slot, ...],
+    base: list[Parameter],
+    formula: str,
+    monomials: list[tuple[Slot, ...]],
+) -> Law:
+    """A base and a polynomial in logarithms with one coefficient for every monomial."""
+    names = ["_".join(["c", *(s.symbol for s in m)]) if m else "c0" for m in monomials]
+    terms = ["*".join([name, *logarithms(m)]) for name, m in zip(names, monomials, strict=True)]
+    free = [amplitude(name) for name in names]
+    whole = " + ".join([formula, *terms] if formula else terms)
+    return f.law(family, slots, whole, [*base, *free], _SURFACE, centred=True)
 
 
 def _centre(tuned: Slot, scales: tuple[Slot, ...]) -> list[Parameter]:

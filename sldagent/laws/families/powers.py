@@ -1,15 +1,16 @@
 """Power laws in the resources (size, data, unique data, counts) and in every subset of them."""
 
 from collections.abc import Iterator
-from itertools import combinations
+from itertools import combinations, combinations_with_replacement
 
-from sldagent.laws.expressions import Law, Parameter, Slot, shape
-from sldagent.laws.families.features import RESOURCES, Features
+from sldagent.laws.expressions import Law, Parameter, Slot, amplitude, shape
+from sldagent.laws.families.features import RESOURCES, Features, logarithms
 from sldagent.task import Role
 
 _KAPLAN = "Kaplan et al. 2020, arXiv 2001.08361"
 _CHINCHILLA = "Hoffmann et al. 2022, arXiv 2203.15556, approach 3"
 _MEAN = "generalised mean of the terms; cf. Kaplan et al. 2020, eq. 1.5"
+_TRANSLOG = "translog function, Christensen, Jorgenson & Lau 1973"
 _RELATIVE = "relative of Hoffmann et al. 2022 with coupled terms"
 
 
@@ -37,7 +38,8 @@ def powers(f: Features) -> Iterator[Law]:
     adds C prod x^-a with the same exponents; `split` is E + one term + a product of the others;
     `mean` is E + A (x^-a + R y^-b)^k, which is `additive` at k = 1 and picks the worse at k -> 0;
     `kaplan` is A (N^(-a/b) + R/D)^b, that is [(N_c/N)^(a/b) + D_c/D]^b; `farseer` lets the exponent
-    of D drift with N.
+    of D drift with N; `translog` is a full quadratic in logarithms, whose coefficients take either
+    sign.
     """
     for slots in f.subsets(RESOURCES):
         exponents = [exponent(s) for s in slots]
@@ -46,6 +48,7 @@ def powers(f: Features) -> Iterator[Law]:
         product = [f.amplitude("A", unit), *exponents]
         yield f.law("power", slots, f"A*{_product(slots)}", product, _KAPLAN)
         yield f.law("product", slots, f"E + A*{_product(slots)}", [f.floor(), *product], _KAPLAN)
+        yield _translog(f, slots)
         if len(slots) == 1:
             continue
         total = " + ".join(["E", *map(_term, slots)])
@@ -59,6 +62,16 @@ def powers(f: Features) -> Iterator[Law]:
         else:
             yield from _splits(f, slots)
     yield from _named(f)
+
+
+def _translog(f: Features, slots: tuple[Slot, ...]) -> Law:
+    terms = ["c0", *(f"c_{s.symbol}*ln({s.symbol})" for s in slots)]
+    terms += [
+        "*".join([f"c_{s.symbol}_{t.symbol}", *logarithms((s, t))])
+        for s, t in combinations_with_replacement(slots, 2)
+    ]
+    free = [amplitude(term.partition("*")[0]) for term in terms]
+    return f.law("translog", slots, " + ".join(terms), free, _TRANSLOG, centred=True)
 
 
 def _splits(f: Features, slots: tuple[Slot, ...]) -> Iterator[Law]:

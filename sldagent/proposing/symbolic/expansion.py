@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -14,6 +15,7 @@ from sldagent.laws.families.features import Features
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _NUMBERED = re.compile(r"_\d+$")
 _PROVISIONAL = re.compile(r"(?<=\w)_9\d+\b")  # ends of names that were taken, until they are chosen
+_LOGARITHM = re.compile(r"(ln\(\w+\))(?:\*\*(\d+))?")
 _DIVISOR = "1 / "
 _LETTERS = "ABCFGHJLPQSVW"  # of amplitudes; D, K, N and U are features, E is the floor
 
@@ -286,15 +288,31 @@ class _Order:
         return min(places, default=99), self.bare(factor)
 
     def reduced(self, factors: Iterable[str]) -> tuple[str, ...]:
-        """Sorted, without those that hold no feature; of two free powers of a feature, one."""
+        """Sorted, without those that hold no feature; of two free powers of a feature, one.
+
+        Logarithms are multiplied into one power; of other factors that come twice, one is kept.
+        """
         found: dict[str, str] = {}
-        for factor in sorted(dict.fromkeys(factors), key=self.rank):
+        for factor in sorted(dict.fromkeys(_multiplied(factors)), key=self.rank):
             if not any(w in self._place for w in words(factor)):
                 continue
             base, _, power = factor.partition("**")
             free = base in self._place and any(w in self._shapes for w in words(power))
             found.setdefault(f"{base}**" if free else factor, factor)
         return tuple(found.values())
+
+
+def _multiplied(factors: Iterable[str]) -> Iterator[str]:
+    """Factors with the powers of every logarithm added up."""
+    powers: Counter[str] = Counter()
+    for factor in factors:
+        found = _LOGARITHM.fullmatch(factor)
+        if found is None:
+            yield factor
+        else:
+            powers[found[1]] += int(found[2] or 1)
+    for base, power in powers.items():
+        yield base if power == 1 else f"{base}**{power}"
 
 
 def _named_amplitudes(ordered: Expansion) -> tuple[list[Parameter], str]:

@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 
 from sldagent.candidate import Candidate, Status
-from sldagent.laws.codegen import Form, read
+from sldagent.laws.codegen import Form, Link, read
 from sldagent.program import Program
 from sldagent.proposing.base import Member, Proposal, Request
 from sldagent.proposing.symbolic.bandit import draw_move
@@ -40,9 +40,13 @@ class SymbolicProposer:
     deterministic = True
 
     def __init__(self, task: Task, table: Table) -> None:
-        self._setting = Setting.of(task, table)
+        plain = Setting.of(task, table)
+        logarithmic = plain.of_logarithm()
+        self._settings = {Link.IDENTITY: plain}
+        if logarithmic is not None:
+            self._settings[Link.LOG] = logarithmic
         self._form = lru_cache(maxsize=512)(self._read)
-        self._structure = lru_cache(maxsize=2048)(self._setting.structure)
+        self._structure = lru_cache(maxsize=2048)(plain.structure)
 
     def propose(self, request: Request) -> Proposal | None:
         """A program that neither the request's members nor siblings have; None after 20 tries."""
@@ -51,6 +55,8 @@ class SymbolicProposer:
             for candidate, program in (*request.parents, *request.exemplars)
             if (form := self._form(program.source)) is not None
         ]
+        # Terms of a formula and of one of the logarithm do not mix.
+        readable = [member for member in readable if member[1].link is readable[0][1].link]
         first = request.parents[0][0]
         if readable and readable[0][0] is first:
             names = [n for n in MOVES if len(readable) > 1 or n not in NEED_MATES]
@@ -59,7 +65,8 @@ class SymbolicProposer:
         (_, form), mates = readable[0] if readable else (first, self._any(request)), readable[1:]
         if form is None:
             return None
-        subject = Subject(form, tuple(form for _, form in mates), self._setting)
+        setting = self._settings[form.link]
+        subject = Subject(form, tuple(form for _, form in mates), setting)
         members: Iterable[Member] = (*request.parents, *request.exemplars)
         tried = {candidate.program_hash for candidate, _ in members}
         tried |= {sibling.program_hash for sibling in request.siblings}
@@ -75,7 +82,7 @@ class SymbolicProposer:
                 continue
             if self._is_known(move, made, subject, request):
                 continue
-            program = self._setting.program(made.form)
+            program = setting.program(made.form)
             if program.hash not in tried:
                 return self._proposal(move, made, program, request, readable)
         return None
@@ -94,7 +101,7 @@ class SymbolicProposer:
     def _any(self, request: Request) -> Form | None:
         """A form to begin with where none of the request's programs can be read."""
         for _ in range(_TRIES):
-            form = self._setting.grown(request.rng)
+            form = self._settings[Link.IDENTITY].grown(request.rng)
             if form is not None:
                 return form
         return None
@@ -131,9 +138,11 @@ class SymbolicProposer:
 
     def _read(self, source: str) -> Form | None:
         """The form of a program, if it is one over this task's features."""
-        features = self._setting.features
+        features = self._settings[Link.IDENTITY].features
         form = read(source, len(features.slots))
         roles = {slot.column: slot.role for slot in features.slots}
         if form is None or any(roles.get(s.column) is not s.role for s in form.law.slots):
+            return None
+        if form.link not in self._settings:
             return None
         return form

@@ -1,44 +1,49 @@
 """The first population: the field's families, and forms grown from the grammar."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import zip_longest
 
 import numpy as np
 
-from sldagent.laws.codegen import Form
+from sldagent.laws.codegen import Form, Link
 from sldagent.laws.expressions import Law
 from sldagent.laws.families import applicable
-from sldagent.laws.fitting import HUBER_LOG, SOFT_L1
+from sldagent.laws.fitting import HUBER_LOG, LOG_SQUARED, SOFT_L1, SQUARED, Objective
 from sldagent.program import Program
 from sldagent.proposing.base import Start
 from sldagent.proposing.symbolic.setting import Setting
 from sldagent.table import Table
 from sldagent.task import Task
 
-_MOST, _MOST_LONG = 120, 40
+_MOST, _MOST_LONG = 120, 80
 _LONG_ROWS, _MANY_FITS = 1500, 20
-_GROWN = 0.25  # share of grown forms
+_GROWN = 0.2  # share of grown forms
+_EMPHASIS = 2.0  # of the forms that weigh rows by their place
 _SEED = 0
+
+Seed = tuple[Form, str]
+Fit = tuple[Setting, Objective, float]
 
 
 def seeds(task: Task, table: Table) -> list[Start]:
     """Programs to begin a search with, most promising first; no two have the same hash.
 
-    At most 120, or 40 where judging one takes long: more than 1,500 rows, or groups times targets
+    At most 120, or 80 where judging one takes long: more than 1,500 rows, or groups times targets
     from 20 on, as each of them is fitted by itself. First every family over all features with the
     squared error, small ones first; then in turn families over fewer features, the same families
-    with a robust objective, and forms grown from the grammar, which are always the same for the
-    same roles.
+    fitted in other ways (rows near the top of the scales weigh more, a robust or logarithmic
+    objective, the formula is one of the target's logarithm), and forms grown from the grammar,
+    which are always the same for the same roles.
     """
     setting = Setting.of(task, table)
     fits = len(table.group_names) * len(task.targets)
     long = len(table) > _LONG_ROWS or fits >= _MANY_FITS
     most = _MOST_LONG if long else _MOST
-    chosen: dict[tuple[str, str], tuple[Form, str]] = {}
+    chosen: dict[tuple[object, ...], Seed] = {}
     for form, change in _forms(setting, most):
-        # Forms of one structure and objective may have programs of one hash; one of them is enough.
-        key = setting.structure(form.law), form.objective.name
+        # Forms of one structure and fit may have programs of one hash; one of them is enough.
+        key = setting.structure(form.law), form.objective.name, form.emphasis, form.link
         chosen.setdefault(key, (form, change))
         if len(chosen) == most:
             break
@@ -48,38 +53,61 @@ def seeds(task: Task, table: Table) -> list[Start]:
 def plainest(task: Task, table: Table) -> Program:
     """The program of the law with the fewest parameters, to begin a search with nothing known."""
     setting = Setting.of(task, table)
-    laws = [form.law for form, _ in _forms(setting, 1)]
-    law = min(laws, key=lambda law: (len(law.parameters), -len(law.slots), len(law.formula)))
+    law = min(
+        _ranked(setting), key=lambda law: (len(law.parameters), -len(law.slots), len(law.formula))
+    )
     return setting.program(setting.form(law))
 
 
-def _forms(setting: Setting, most: int) -> Iterator[tuple[Form, str]]:
+def _forms(setting: Setting, most: int) -> Iterator[Seed]:
+    """Seeds, the most promising first, duplicates included."""
+    width = len(setting.features.slots)
+    plain, *others = _fits(setting)
+    laws = _ranked(setting)
+    whole = [law for law in laws if len(law.slots) == width]
+    fewer = [law for law in laws if len(law.slots) < width]
+    yield from _seeds(plain, whole)
+    streams = [_seeds(plain, fewer)]
+    for fit in others:
+        own = laws if fit[0] is setting else _ranked(fit[0])
+        streams.append(_seeds(fit, own))
+    streams.append(_grown(setting, round(_GROWN * most)))
+    for turn in zip_longest(*streams):
+        yield from (made for made in turn if made is not None)
+
+
+def _fits(setting: Setting) -> list[Fit]:
+    """Ways to fit a law; the first is the plain one."""
+    robust = HUBER_LOG if setting.positive else SOFT_L1
+    emphasis = _EMPHASIS if setting.has_scales else 0.0
+    fits = [(setting, SQUARED, 0.0), (setting, SQUARED, emphasis), (setting, robust, emphasis)]
+    logarithmic = setting.of_logarithm()
+    if logarithmic is not None:
+        fits += [(logarithmic, SQUARED, emphasis), (setting, LOG_SQUARED, 0.0)]
+    return list(dict.fromkeys(fits))
+
+
+def _ranked(setting: Setting) -> list[Law]:
+    """Laws that fit the room, those over all features first, then by their parameters."""
     features = setting.features
     roles: list[object] = [None] * (1 + max(slot.column for slot in features.slots))
     for slot in features.slots:
         roles[slot.column] = slot.role
     laws = applicable(roles, signed=features.signed, limit=setting.room)  # type: ignore[arg-type]
-    width = len(features.slots)
-    ranked = sorted(laws, key=lambda law: (width - len(law.slots), len(law.parameters)))
-    whole = [law for law in ranked if len(law.slots) == width]
-    robust = HUBER_LOG if setting.positive else SOFT_L1
-    for law in whole:
-        yield setting.form(law), _words(law)
-    rest = ((setting.form(law), _words(law)) for law in ranked[len(whole) :])
-    again = (
-        (replace(setting.form(law), objective=robust), f"{_words(law)}, fitted by {robust.name}")
-        for law in ranked
-    )
-    grown = _grown(setting, round(_GROWN * most))
-    for turn in zip_longest(rest, again, grown):
-        yield from (made for made in turn if made is not None)
+    return sorted(laws, key=lambda law: (-len(law.slots), len(law.parameters)))
 
 
-def _words(law: Law) -> str:
-    return f"{law.name}, {law.source}"
+def _seeds(fit: Fit, laws: Sequence[Law]) -> Iterator[Seed]:
+    setting, objective, emphasis = fit
+    how = f", fitted by {objective.name}" if objective is not SQUARED else ""
+    how += ", with more weight near the top of the scales" if emphasis else ""
+    how += ", as the logarithm of the target" if setting.link is Link.LOG else ""
+    for law in laws:
+        form = replace(setting.form(law), objective=objective, emphasis=emphasis)
+        yield form, f"{law.name}, {law.source}{how}"
 
 
-def _grown(setting: Setting, count: int) -> Iterator[tuple[Form, str]]:
+def _grown(setting: Setting, count: int) -> Iterator[Seed]:
     """At most so many grown forms."""
     rng = np.random.default_rng(_SEED)
     for _ in range(count):

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sldagent.laws.codegen import Form, plain_units, write
+from sldagent.laws.codegen import SCALES, Form, Link, plain_units, write
 from sldagent.laws.expressions import Law, Parameter, amplitude
 from sldagent.laws.families.features import Features
 from sldagent.laws.fitting import OBJECTIVES, Objective, Units
@@ -22,7 +22,7 @@ from sldagent.proposing.symbolic.ingredients import Ingredient, draw
 from sldagent.table import Table
 from sldagent.task import Task
 
-_ROOM_WITHOUT_LIMIT = 18
+_ROOM_WITHOUT_LIMIT = 30
 _GROWN = "terms drawn from the grammar of scaling laws"
 
 
@@ -35,6 +35,7 @@ class Setting:
         room: Parameters that the law of one target may have.
         positive: All targets are positive.
         units: In which programs write the features.
+        link: Of all its forms; a formula of the logarithm takes either sign.
     """
 
     features: Features
@@ -43,6 +44,7 @@ class Setting:
     units: Units
     feature_names: tuple[str, ...]
     target_names: tuple[str, ...]
+    link: Link = Link.IDENTITY
 
     @classmethod
     def of(cls, task: Task, table: Table) -> "Setting":
@@ -59,6 +61,18 @@ class Setting:
             target_names=task.target_names,
         )
 
+    def of_logarithm(self) -> "Setting | None":
+        """The setting for formulas of the target's logarithm; None where it has none."""
+        if not self.positive:
+            return None
+        features = replace(self.features, signed=True)
+        return replace(self, features=features, positive=False, link=Link.LOG)
+
+    @property
+    def has_scales(self) -> bool:
+        """Whether rows have a place along scales, by which a fit can weigh them."""
+        return any(slot.role in SCALES for slot in self.features.slots)
+
     @property
     def objectives(self) -> tuple[Objective, ...]:
         """What fits may minimise: logarithms need positive targets."""
@@ -66,7 +80,7 @@ class Setting:
 
     def form(self, law: Law, like: Form | None = None) -> Form:
         """A law in the task's units, fitted as another form is."""
-        made = Form(law, self.units)
+        made = Form(law, self.units, link=self.link)
         if like is None:
             return made
         return replace(made, objective=like.objective, emphasis=like.emphasis)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from sldagent.laws.expressions import Parameter
 from sldagent.proposing.symbolic.moves.base import Made, Rng, Subject, choose
 
-_EMPHASES = (0.0, 0.5, 1.0, 2.0)
+_EMPHASES = (0.0, 0.5, 1.0, 2.0, 4.0)
 _WIDEST, _LEAST, _MOST = 50.0, 1e-6, 1e6
 
 
