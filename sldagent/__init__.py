@@ -6,8 +6,9 @@
 from typing import Any
 
 _API = (
-    "evaluate", "evolve", "export_law", "export_sldbench", "fit", "list_runs", "load_law",
-    "load_program", "load_task", "new_task", "open_run", "resume", "task_from_table",
+    "allocate", "bench", "evaluate", "evolve", "export_bundle", "export_harbor", "export_law",
+    "export_sldbench", "fit", "list_runs", "load_fit", "load_law", "load_program", "load_task",
+    "new_task", "open_run", "predict", "resume", "task_from_table",
 )  # fmt: skip
 __all__ = [*_API, "__version__"]  # noqa: PLE0604 -- strings, found by __getattr__
 

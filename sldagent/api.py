@@ -12,6 +12,7 @@ from sldagent.config import EvaluationConfig, EvolveConfig
 from sldagent.errors import SandboxError, SldagentError, UsageError
 
 if TYPE_CHECKING:
+    from sldagent.bench.report import Bench
     from sldagent.candidate import Evaluation
     from sldagent.cuts import Cut
     from sldagent.data.checks import Check
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
     from sldagent.export.refit import Params, Refitter
     from sldagent.export.winner import Found, Winner
     from sldagent.export.write import Export, ScoreTest, Trace
+    from sldagent.fitted import FittedLaw
     from sldagent.formula import Formula
+    from sldagent.laws.worth import Crossing, Worth
     from sldagent.program import Program
     from sldagent.run import Run
     from sldagent.sandbox.process import TemplateSandbox
@@ -403,16 +406,21 @@ def fit(
     law: str = "auto",
     draws: int = 500,
     level: float = 0.95,
+    ignore: "Sequence[str]" = (),
 ) -> "TableFit":
     """A law for a table: `law` by name, or the family that extrapolates best.
 
-    Either `table` (a CSV or parquet file) with `features` as NAME=ROLE and `targets`, or a `task`
-    whose rows are found as everywhere. The result has `report()`, `predict`, `allocate`, `fit`.
+    Either `table` (a CSV or parquet file) with `targets` and `features` as NAME=ROLE, which are
+    guessed where none is named (but `ignore`), or a `task` whose rows are found as everywhere. The
+    result has `report()`, `fit`, and with `law` what predicts and allocates.
     """
     from sldagent.data.sources import load_train
     from sldagent.data.tables import read_table
     from sldagent.tablefit import describe_columns, fit_table
 
+    if table is not None and not features:
+        groups = None if group is None else [group]
+        return fit_table(*task_from_table(table, targets, groups, ignore), law, draws, level)
     if table is not None:
         described = describe_columns(features, targets, group)
         return fit_table(described, read_table(Path(table), described), law, draws, level)
@@ -422,44 +430,90 @@ def fit(
     return fit_table(chosen, load_train(chosen, data), law, draws, level)
 
 
-def predict_at(found: "TableFit", at: "Mapping[str, float]") -> dict[str, Any]:
-    """Predictions of a fit at one point, for every group and target, with intervals."""
-    import numpy as np
+def price_worth(
+    table: str | Path, price: str, target: str, group: str | None = None, level: float = 0.95
+) -> "tuple[list[Worth], list[Crossing]]":
+    """What a table's price column buys, and where a group is worth it; see `laws.worth`."""
+    from sldagent.data.tables import read_table
+    from sldagent.laws.worth import worth
+    from sldagent.tablefit import describe_columns
 
-    names = found.task.feature_names
-    if set(at) != set(names):
-        raise UsageError(f"a prediction needs a value for each of: {', '.join(names)}")
-    x = np.tile([[float(at[name]) for name in names]], (len(found.fit.groups), 1))
-    value, low, high = found.predict(x, found.fit.groups)
-    rows = [
-        {"group": g, "target": t, "value": float(value[i, j]), "low": float(low[i, j]),
-         "high": float(high[i, j])}
-        for i, g in enumerate(found.fit.groups)
-        for j, t in enumerate(found.task.target_names)
-    ]  # fmt: skip
-    return {"at": dict(at), "values": rows, "warnings": list(found.far(x[:1]))}
+    described = describe_columns([f"{price}=data"], [target], group)
+    rows = read_table(Path(table), described)
+    return worth(rows.x[:, 0], rows.y[:, 0], rows.groups, level=level)
+
+
+def predict(
+    source: "FittedLaw | Run",
+    points: "Sequence[Mapping[str, Any]]",
+    data: str | None = None,
+    unprotected: bool = False,
+    level: float = 0.8,
+    seconds: float = 30.0,
+) -> list[dict[str, Any]]:
+    """Values at points, with intervals and what parameters and forms add to the doubt.
+
+    Args:
+        source: A fitted law (`fit(...).law`, `load_fit`), or a run, whose best program is run
+            again.
+        points: A number for every feature; a `group` where there are several.
+        data: Where the rows of a run are.
+        unprotected: Run a run's program even where there is no sandbox.
+        level: Of a run's intervals; a fitted law has its own.
+        seconds: That refits of a run's program may take.
+
+    Returns:
+        For each point and group: `group`, `at`, `values` by target with value, low and high (where
+        a new run may land, at `level`), parameter and model (half-widths), and `warnings`.
+
+    Raises:
+        UsageError: A feature is missing, or a group is not known.
+    """
+    from sldagent.fitted import FittedLaw
+    from sldagent.predicting import predict_fitted, predict_run
+
+    if isinstance(source, FittedLaw):
+        return predict_fitted(source, points)
+    with _at_hand(source, None, data, unprotected) as (found, refitter):
+        return predict_run(found, refitter, points, level, seconds)
 
 
 def allocate(
-    found: "TableFit", flops: float, others: "Mapping[str, float] | None" = None
+    source: "FittedLaw | Run",
+    flops: float | None = None,
+    given: "Mapping[str, float] | None" = None,
+    group: str | None = None,
+    data: str | None = None,
+    unprotected: bool = False,
+    level: float = 0.8,
+    seconds: float = 30.0,
 ) -> list[dict[str, Any]]:
-    """The best size and data for a budget by a fit, for every group, with intervals."""
-    rows = []
-    for group in found.fit.groups:
-        best, intervals = found.allocate(flops, group, others or {})
-        rows.append(
-            {
-                "group": group,
-                "flops": flops,
-                "size": best.size,
-                "data": best.data,
-                "ratio": best.data / best.size,
-                "loss": best.loss,
-                "intervals": {name: list(ends) for name, ends in intervals.items()},
-                "warning": best.warning,
-            }
-        )
-    return rows
+    """The best size and data for a budget of FLOPs (6ND), for every group, with intervals.
+
+    With the best learning rate and batch size where the law has them. `given` has values of the
+    other features; with size and data among them no budget is needed. Else as for `predict`.
+    """
+    from sldagent.fitted import FittedLaw
+    from sldagent.predicting import allocate_fitted, allocate_run
+
+    if isinstance(source, FittedLaw):
+        return allocate_fitted(source, flops, given or {}, group)
+    with _at_hand(source, None, data, unprotected) as (found, refitter):
+        return allocate_run(found, refitter, flops, given or {}, group, level, seconds)
+
+
+def plot_fit(found: "TableFit", file: str | Path) -> Path:
+    """Writes a fit's figure, predictions against what was measured and residuals."""
+    from sldagent.reporting.fit_plot import plot_fit as plot
+
+    return plot(found, Path(file))
+
+
+def load_fit(path: str | Path) -> "FittedLaw":
+    """The law in what `sldagent fit … --json` printed, to predict and allocate with."""
+    from sldagent.fitted import read_fitted
+
+    return read_fitted(Path(path))
 
 
 def export_law(
@@ -495,18 +549,92 @@ def export_sldbench(
     test: bool = True,
     unprotected: bool = False,
     force: bool = False,
+    measured: bool = False,
 ) -> "Export":
     """Writes what SLDBench takes of a run: its program, and its law with frozen constants.
 
     With `test` the law is scored on the test rows where there are any, which the run counts.
+    `measured` consents to rows that are sldagent's own measurements.
+    """
+    from sldagent.evaluation.evaluator import SandboxEvaluator
+    from sldagent.export import write
+
+    with open_sandbox() as sandbox, _at_hand(run, candidate, data, unprotected) as opened:
+        found, refitter = opened
+        score = _test_scorer(found, data, unprotected) if test else None
+        judge = SandboxEvaluator(
+            found.task, found.table, found.cuts, sandbox, run.config().evaluation
+        )
+        return write.export_sldbench(
+            found, refitter, Path(folder), _tracer(found, unprotected), judge.evaluate, score,
+            force, measured,
+        )  # fmt: skip
+
+
+def export_harbor(
+    run: "Run",
+    folder: str | Path,
+    candidate: int | None = None,
+    data: str | None = None,
+    test: bool = True,
+    unprotected: bool = False,
+    force: bool = False,
+    measured: bool = False,
+) -> "Export":
+    """Writes `law.py` with `law(input_data, group)`, constants frozen, and `explain.md`.
+
+    `test` and `measured` as for `export_sldbench`.
     """
     from sldagent.export import write
 
     with _at_hand(run, candidate, data, unprotected) as (found, refitter):
         score = _test_scorer(found, data, unprotected) if test else None
-        return write.export_sldbench(
-            found, refitter, Path(folder), _tracer(found, unprotected), score, force
+        return write.export_harbor(
+            found, refitter, Path(folder), _tracer(found, unprotected), score, force, measured
         )
+
+
+def export_bundle(run: "Run", folder: str | Path, force: bool = False) -> tuple[str, ...]:
+    """Writes a run as one folder to hand over; returns the names of the files in it."""
+    from sldagent.export import bundle
+
+    return bundle.export_bundle(run, Path(folder), force)
+
+
+def bench(
+    folder: str | Path,
+    tasks: Sequence[str] = (),
+    watch: "Callable[[int, int, str], None]" = lambda *_: None,
+    **settings: Any,
+) -> "Bench":
+    """Compares ways of searching over tasks and seeds; see `sldagent.bench.plan.BenchConfig`.
+
+    Without `tasks` those of SLDBench whose training rows are at hand. What the folder has results
+    for is not searched again.
+    """
+    from sldagent.bench.plan import BenchConfig
+    from sldagent.bench.runner import Tools, run_bench
+
+    at_hand = [row["name"] for row in summarize_tasks(settings.get("data")) if row["table"]]
+    chosen = tuple(tasks) or tuple(name for name in at_hand if load_task(name).hub)
+    config = BenchConfig(Path(folder), chosen, **settings)
+    limits = dataclasses.replace(config.evaluation, reject_literals=False)
+
+    def judge(
+        run: "Run", task: "Task", program: "Program", data: str | None, own: bool
+    ) -> "Evaluation":
+        with build_evaluator(task, "test", data, limits, own) as evaluator:
+            run.store.count_test_read()
+            return evaluator.evaluate(program)
+
+    return run_bench(config, Tools(evolve, resume, lambda c: plan(c).config, judge), watch)
+
+
+def bench_markdown(result: "Bench") -> str:
+    """A comparison as Markdown tables."""
+    from sldagent.bench.report import markdown
+
+    return markdown(result)
 
 
 def load_law(path: str | Path) -> "ExportedLaw":

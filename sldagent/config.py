@@ -7,6 +7,7 @@ from sldagent.errors import UsageError
 
 # Raise when an evaluation of the same program on the same rows may give another result.
 HARNESS_VERSION = 1
+SELECTIONS = ("rank", "uniform")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,8 @@ class EvolveConfig:
         migrants: Members that migrate from each island.
         reseed_every: Generations after which weak islands start again from a survivor.
         capacity: Most members of an island.
+        selection: How parents are drawn: `rank` prefers the better, `uniform` does not.
+        exemplars: Most programs shown beside the parents.
         seed: Of every random generator of the search.
         workers: Processes that evaluate; None for one a core.
         ray_address: A running cluster; None starts one on this machine.
@@ -99,6 +102,8 @@ class EvolveConfig:
     migrants: int = 2
     reseed_every: int = 20
     capacity: int = 40
+    selection: str = "rank"
+    exemplars: int = 3
     seed: int = 0
     workers: int | None = None
     ray_address: str | None = None
@@ -123,12 +128,15 @@ class EvolveConfig:
             (self.migrants, 1, "migrants"),
             (self.reseed_every, 1, "reseed_every"),
             (self.capacity, 1, "capacity"),
+            (self.exemplars, 0, "exemplars"),
             (self.seed, 0, "--seed"),
             (self.seeds, 0, "--seeds"),
             (self.workers, 1, "--workers"),
         ):
             if value is not None and value < least:
                 raise UsageError(f"{option} must be at least {least}: {value}")
+        if self.selection not in SELECTIONS:
+            raise UsageError(f"selection is one of {', '.join(SELECTIONS)}: {self.selection}")
         if self.time_limit is not None and not self.time_limit > 0:
             raise UsageError(f"--time-limit must be positive: {self.time_limit:g} s")
         if self.goal is not None and not self.goal <= 1:

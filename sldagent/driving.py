@@ -21,6 +21,7 @@ from sldagent.evolution.loop import Search
 from sldagent.evolution.migration import Exchange, Reseeding, Ring
 from sldagent.evolution.places import Places
 from sldagent.evolution.search import Generation, SearchConfig
+from sldagent.evolution.selection import BestExemplars, RankSelection
 from sldagent.journal import StoreJournal
 from sldagent.program import Program
 from sldagent.proposing.base import Proposer, Start
@@ -245,6 +246,8 @@ def _search_config(config: EvolveConfig) -> SearchConfig:
         lag=config.lag,
         capacity=config.capacity,
         seed=config.seed,
+        selection=RankSelection(uniform=config.selection == "uniform"),
+        exemplars=BestExemplars(config.exemplars),
         exchange=Exchange(
             Ring(config.migrate_every, config.migrants), Reseeding(config.reseed_every)
         ),

@@ -1,20 +1,20 @@
 """A law fitted to a table, with intervals, warnings and what it predicts: the search-free path."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sldagent.cuts import make_cuts
 from sldagent.errors import DataError, UsageError
+from sldagent.fitted import FittedLaw
 from sldagent.laws import choosing, families
-from sldagent.laws.allocation import Allocation, allocate, allocation_intervals
+from sldagent.laws.ensemble import calibrated
 from sldagent.laws.fitting import Fit, fit
-from sldagent.laws.uncertainty import Bootstrap, bootstrap
-from sldagent.laws.warnings import extrapolation_warnings, noise_floor, table_warnings
+from sldagent.laws.uncertainty import Bootstrap
+from sldagent.laws.warnings import noise_floor, table_warnings
 from sldagent.table import Table
 from sldagent.task import Column, CutKind, CutRule, Role, Task
 
@@ -29,26 +29,36 @@ class TableFit:
     Attributes:
         task: Names and roles of the columns.
         table: The rows.
-        drawn: Bootstrap refits; `drawn.fit` is the fit itself.
+        law: The fit, its refits and its rivals; it predicts and decides.
         choice: How the law was chosen among families, where it was.
-        level: Of all intervals.
+        uncalibrated: Why intervals of predictions were not widened by what held-out rows missed;
+            empty where they were.
     """
 
     task: Task
     table: Table
-    drawn: Bootstrap
+    law: FittedLaw
     choice: choosing.Choice | None
-    level: float
+    uncalibrated: str = ""
 
     @property
     def fit(self) -> Fit:
         """The fit to all rows."""
-        return self.drawn.fit
+        return self.law.fit
+
+    @property
+    def drawn(self) -> Bootstrap:
+        """Bootstrap refits of the law."""
+        return self.law.drawn
+
+    @property
+    def level(self) -> float:
+        """Of all intervals."""
+        return self.law.level
 
     def warnings(self) -> tuple[str, ...]:
         """What to doubt, a line each."""
-        roles = [column.role for column in self.task.features]
-        found = list(table_warnings(self.table.x, roles, self.task.feature_names))
+        found = list(table_warnings(self.table.x, self.law.roles, self.task.feature_names))
         floor = noise_floor(self.table.x, self.table.y, self.table.groups)
         if floor is not None:
             words = ", ".join(f"{value:.3g}" for value in floor)
@@ -59,11 +69,18 @@ class TableFit:
             if rivals:
                 names = ", ".join(dict.fromkeys(rivals[:4]))
                 found.append(f"as good beyond the data, within {_MARGIN:.0%}: {names}")
+        if self.uncalibrated:
+            found.append(
+                f"intervals of predictions are not calibrated ({self.uncalibrated}): beyond the "
+                "data they are too narrow"
+            )
         return tuple(found)
 
     def report(self) -> str:
-        """The fit as text: comparison, parameters with intervals, warnings."""
-        lines = [] if self.choice is None else [self.choice.table(), ""]
+        """The fit as text: comparison, parameters with intervals, correlations, warnings."""
+        features = ", ".join(f"{c.name} ({c.role})" for c in self.task.features)
+        lines = [f"{self.table.origin}: {len(self.table)} rows; features {features}", ""]
+        lines += [] if self.choice is None else [self.choice.table(), ""]
         lines.append(self.fit.report())
         lines.append(
             f"{self.level:.0%} intervals, bootstrap over rows, {len(self.drawn.draws)} draws"
@@ -74,49 +91,33 @@ class TableFit:
                 for key, (low, high) in self.drawn.params(group, target, self.level).items():
                     where = f"  [{group}] {name}  {key}"
                     lines.append(f"{where} = {values[key]:.6g}  ({low:.4g} to {high:.4g})")
+                strong = self.drawn.correlations(group, target)
+                if strong:
+                    words = ", ".join(f"{one}–{other} {r:+.2f}" for one, other, r in strong)
+                    lines.append(f"  [{group}] {name}  correlated: {words}")
+        if not self.uncalibrated:
+            lines.append(
+                f"predictions beyond the data: half-widths times {self.law.ensemble.stretch:.2f}, "
+                f"so that {self.level:.0%} of what the cuts held out lies inside; "
+                f"{len(self.law.ensemble.members)} laws"
+            )
         lines += [f"warning: {words}" for words in self.warnings()]
         return "\n".join(lines)
 
-    def predict(
-        self, x: NDArray[np.float64], groups: Sequence[str]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-        """Predictions (N, T) at points (N, F), and both ends of what a new run may measure."""
-        rng = np.random.default_rng(0)
-        values = self.drawn.measurements(x, groups, rng)
-        ends = [(1 - self.level) / 2, (1 + self.level) / 2]
-        low, high = np.quantile(values, ends, axis=0)
-        return self.fit.predict(x, groups), low, high
-
-    def far(self, x: NDArray[np.float64]) -> tuple[str, ...]:
-        """A line where points lie further beyond the data than these reach."""
-        return extrapolation_warnings(
-            self.table.x, x, [column.role for column in self.task.features]
-        )
-
-    def allocate(
-        self, flops: float, group: str | None, others: Mapping[str, float]
-    ) -> tuple[Allocation, dict[str, tuple[float, float]]]:
-        """N*, D* and the loss there for a budget of 6ND FLOPs, and their intervals."""
-        given = dict(others)
-        best = allocate(self.fit, flops, group=group, others=given, x=self.table.x)
-        ends = allocation_intervals(self.drawn, flops, group=group, others=given, level=self.level)
-        return best, ends
-
     def as_dict(self) -> dict[str, Any]:
-        """Plain data: the fit, its intervals and warnings."""
-        intervals = {
-            group: {
-                name: {k: list(v) for k, v in self.drawn.params(group, t, self.level).items()}
-                for t, name in enumerate(self.task.target_names)
+        """Plain data: the fit, its intervals and warnings; `fitted` is read by `predict`."""
+        names = list(enumerate(self.task.target_names))
+        intervals, params, correlations = {}, {}, {}
+        for group in self.fit.groups:
+            ends = {name: self.drawn.params(group, t, self.level) for t, name in names}
+            intervals[group] = {
+                name: {key: list(pair) for key, pair in found.items()}
+                for name, found in ends.items()
             }
-            for group in self.fit.groups
-        }
-        params = {
-            group: {
-                name: self.fit.params(group, t) for t, name in enumerate(self.task.target_names)
+            params[group] = {name: self.fit.params(group, t) for t, name in names}
+            correlations[group] = {
+                name: [list(row) for row in self.drawn.correlations(group, t)] for t, name in names
             }
-            for group in self.fit.groups
-        }
         return {
             **self.fit.as_dict(),
             "formula": self.fit.law.formula,
@@ -129,7 +130,9 @@ class TableFit:
             "params": params,
             "level": self.level,
             "intervals": intervals,
+            "correlations": correlations,
             "warnings": list(self.warnings()),
+            "fitted": self.law.as_dict(),
         }
 
     def to_json(self) -> str:
@@ -145,9 +148,15 @@ def fit_table(
     Raises:
         DataError: No family fits the columns' roles, or too few rows to cut.
     """
-    roles = [column.role for column in task.features]
+    roles = tuple(column.role for column in task.features)
     signed = bool((table.y <= 0).any())
-    choice = None
+    choice, cuts, why = None, [], ""
+    try:
+        cuts = [(cut.fit, cut.held_out) for cut in make_cuts(task, table)]
+    except DataError:
+        if law == "auto":
+            raise
+        why = "no rows can be held out"
     if law == "auto":
         limit = None
         if task.parameter_limit is not None:
@@ -155,13 +164,17 @@ def fit_table(
         laws = families.applicable(roles, signed=signed, limit=limit)
         if not laws:
             raise DataError(f"no law family fits features of roles {', '.join(map(str, roles))}")
-        cuts = [(cut.fit, cut.held_out) for cut in make_cuts(task, table)]
         choice = choosing.choose(laws, table.x, table.y, table.groups, cuts)
-        best = choice.fit
+        best, members = choice.fit, choice.members()
     else:
         best = fit(families.find(law, roles), table.x, table.y, table.groups)
-    drawn = bootstrap(best, table.x, table.y, table.groups, draws=draws)
-    return TableFit(task, table, drawn, choice, level)
+        members = [(best.law, best.objective)]
+    ensemble = calibrated(
+        members, table.x, table.y, table.groups, cuts, best.units, level=level, draws=draws
+    )
+    box = np.stack([table.x.min(axis=0), table.x.max(axis=0)])
+    fitted = FittedLaw(task.feature_names, roles, task.target_names, ensemble, box, level)
+    return TableFit(task, table, fitted, choice, why)
 
 
 def describe_columns(features: Sequence[str], targets: Sequence[str], group: str | None) -> Task:

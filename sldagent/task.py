@@ -68,6 +68,7 @@ class Task:
         ignored: Columns that a table may have and that no law sees.
         hub: The benchmark's table on the hub, where the task has one.
         published: Published test R² by method, with `source`; facts, shown and never used.
+        published_form: Name of the family that people published for these data, for `bench`.
         origin: The file that the task was read from.
     """
 
@@ -83,6 +84,7 @@ class Task:
     hub: HubSource | None = None
     provenance: str = ""
     published: dict[str, Any] = field(default_factory=dict)
+    published_form: str = ""
     origin: str = ""
 
     @property

@@ -11,6 +11,9 @@ from contracts.command import sldagent
 import sldagent as package
 from sldagent import api
 from sldagent.errors import DataError, UsageError
+from sldagent.fitted import FittedLaw
+from sldagent.table import Table
+from sldagent.tablefit import TableFit, describe_columns, fit_table
 
 ALPHA, BETA = 0.3478, 0.3658
 ROLES = ("params=size", "tokens=data")
@@ -48,17 +51,20 @@ def test_named_law_is_recovered_with_intervals_that_hold_the_truth(table: Path) 
 
 def test_prediction_far_beyond_the_data_has_an_interval_and_a_warning(table: Path) -> None:
     found = api.fit(table, features=ROLES, targets=["loss"], law="chinchilla", draws=200)
-    answer = api.predict_at(found, {"params": 7e10, "tokens": 1.4e12})
+    points = [{"params": 7e10, "tokens": 1.4e12}, {"params": 1e15, "tokens": 1e17}]
+    near, far = api.predict(found.law, points)
     truth = 1.8172 + 482.01 * 7e10**-ALPHA + 2085.43 * 1.4e12**-BETA
-    row = answer["values"][0]
-    assert row["low"] < truth < row["high"]
-    assert answer["warnings"] == []
-    assert api.predict_at(found, {"params": 1e15, "tokens": 1e17})["warnings"]
+    values = near["values"]["loss"]
+    assert values["low"] < truth < values["high"]
+    assert values["parameter"] > 0
+    assert values["model"] == 0  # one law only
+    assert near["warnings"] == []
+    assert far["warnings"]
 
 
 def test_allocation_agrees_with_the_closed_form(table: Path) -> None:
     found = api.fit(table, features=ROLES, targets=["loss"], law="chinchilla", draws=100)
-    row = api.allocate(found, 1e22)[0]
+    row = api.allocate(found.law, 1e22)[0]
     g = (ALPHA * 482.01 / (BETA * 2085.43)) ** (1 / (ALPHA + BETA))
     size = g * (1e22 / 6) ** (BETA / (ALPHA + BETA))
     assert row["intervals"]["size"][0] < size < row["intervals"]["size"][1]
@@ -74,8 +80,13 @@ def test_the_family_is_found_and_groups_have_their_own_constants(tmp_path: Path)
     assert found.fit.params("code")["E"] == pytest.approx(1.2, abs=0.03)
 
 
-def test_auto_chooses_what_extrapolates(table: Path) -> None:
-    found = api.fit(table, features=ROLES, targets=["loss"], draws=50)
+@pytest.fixture(scope="module")
+def chosen(table: Path) -> TableFit:
+    return api.fit(table, targets=["loss"], draws=40)
+
+
+def test_auto_chooses_what_extrapolates(chosen: TableFit) -> None:
+    found = chosen
     assert found.choice is not None
     assert found.fit.law.name == "chinchilla(N,D)"
     assert "| chinchilla(N,D) |" in found.report()
@@ -86,7 +97,7 @@ def test_auto_chooses_what_extrapolates(table: Path) -> None:
     [
         (["params"], ["loss"], "auto", UsageError, "NAME=ROLE"),
         (["params=sizes"], ["loss"], "auto", UsageError, "a role of: size"),
-        ([], ["loss"], "auto", UsageError, "at least one"),
+        ([], [], "auto", UsageError, "target"),
         (["params=size"], [], "auto", UsageError, "at least one"),
         (["params=size"], ["losses"], "auto", DataError, "losses"),
         (["params=size"], ["loss"], "nonsense", DataError, "no law 'nonsense'"),
@@ -98,6 +109,100 @@ def test_bad_input_is_one_line(
     with pytest.raises(error, match=words) as caught:
         api.fit(table, features=features, targets=targets, law=law)
     assert "\n" not in str(caught.value)
+
+
+def test_columns_are_guessed_where_none_is_named(table: Path) -> None:
+    found = api.fit(table, targets=["loss"], law="chinchilla", draws=30)
+    assert found.task.feature_names == ("params", "tokens")
+    assert found.fit.params()["alpha"] == pytest.approx(ALPHA, abs=0.03)
+
+
+def test_a_fit_comes_back_from_its_json_and_says_the_same(chosen: TableFit, tmp_path: Path) -> None:
+    found = chosen
+    assert len(found.law.ensemble.members) > 1
+    assert abs(found.drawn.correlations()[0][2]) > 0.9
+    assert " correlated: " in found.report()
+    file = tmp_path / "fit.json"
+    file.write_text(found.to_json(), "utf-8")
+    again = api.load_fit(file)
+    points = [{"params": 2e10, "tokens": 1e12}]
+    assert api.predict(again, points) == api.predict(found.law, points)
+    values = api.predict(again, points)[0]["values"]["loss"]
+    assert values["model"] > 0
+    assert api.allocate(again, 1e22) == api.allocate(found.law, 1e22)
+    file.write_text('{"law": "chinchilla"}')
+    with pytest.raises(DataError, match="--json"):
+        api.load_fit(file)
+
+
+def test_laws_over_some_of_the_features_come_back_too() -> None:
+    rng = np.random.default_rng(0)
+    x = 10 ** rng.uniform(7, 9, (60, 3))
+    y = 2 + 50 * x[:, 1] ** -0.3 + 30 * x[:, 2] ** -0.25 + 1e-3 * rng.normal(size=60)
+    task = describe_columns(["n=size", "m=size", "d=data"], ["loss"], None)
+    made = fit_table(task, Table(x, y[:, None], ("all",) * 60), "coupled(N2,D)", draws=20)
+    again = FittedLaw.from_dict(json.loads(json.dumps(made.law.as_dict())))
+    np.testing.assert_array_equal(again.fit.predict(x), made.fit.predict(x))
+
+
+def test_points_are_checked(table: Path) -> None:
+    law = api.fit(table, targets=["loss"], law="chinchilla", draws=20).law
+    for point, words in (
+        ({"params": 1e9}, "a value is missing"),
+        ({"params": 1e9, "tokens": 1e9, "lr": 1}, "no feature 'lr'"),
+        ({"params": 1e9, "tokens": "many"}, "must be numbers"),
+        ({"params": 1e9, "tokens": 1e9, "group": "code"}, "no group 'code'"),
+    ):
+        with pytest.raises(UsageError, match=words):
+            api.predict(law, [point])
+
+
+def test_the_commands_predict_and_allocate_from_json_and_tables(
+    table: Path, tmp_path: Path
+) -> None:
+    def call(*words: str) -> tuple[int, str, str]:
+        done = sldagent(*words, cwd=tmp_path, env=None)
+        return done.returncode, done.stdout, done.stderr
+
+    fitted = call("fit", str(table), "--target", "loss", "--law", "chinchilla", "--draws", "40",
+                  "--json", "--plot", "fit.png")  # fmt: skip
+    assert fitted[0] == 0, fitted[2]
+    assert (tmp_path / "fit.png").stat().st_size > 5000
+    (tmp_path / "fit.json").write_text(fitted[1])
+    (tmp_path / "points.csv").write_text("params,tokens\n7e10,1.4e12\n1e9,1e11\n")
+    code, out, err = call("predict", "fit.json", "--points", "points.csv")
+    assert (code, err) == (0, "")
+    assert out.splitlines()[0].startswith("[all_data] at params=7e+10, tokens=1.4e+12: loss 1.9")
+    assert "parameters ± " in out
+    assert "form ± " in out
+    code, out, _ = call("allocate", "fit.json", "--flops", "1e22", "--json")
+    assert json.loads(out)[0]["size"] > 1e9
+    code, out, _ = call(
+        "predict", str(table), "--target", "loss", "--law", "chinchilla", "--at",
+        "params=1e10,tokens=1e12",
+    )  # fmt: skip
+    assert code == 0
+    assert call("predict", "fit.json")[0] == 2
+    assert call("predict", "fit.json", "--at", "params")[0] == 2
+    assert call("predict", "nothing", "--at", "params=1")[0] == 2
+
+
+def test_a_price_column_says_what_more_of_it_buys(tmp_path: Path) -> None:
+    with open(tmp_path / "runs.csv", "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["params", "tokens", "usd", "recipe", "loss"])
+        for recipe, floor, a in (("plain", 2.0, 1.0), ("fancy", 1.8, 3.0)):
+            for n in np.geomspace(1e8, 1e10, 6):
+                usd = (n / 1e8) ** 1.5
+                row = [n, 20 * n * (1 + n / 1e10), usd, recipe, floor + a * usd**-0.5]
+                writer.writerow(row)
+    done = sldagent(
+        "fit", "runs.csv", "--feature", "params=size", "--target", "loss", "--group", "recipe",
+        "--law", "product", "--draws", "30", "--price", "usd", cwd=tmp_path, env=None,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "worth it above" in done.stdout
+    assert "fancy is worth more than plain above usd = " in done.stdout
 
 
 def test_the_command_prints_a_report_or_json(table: Path, tmp_path: Path) -> None:

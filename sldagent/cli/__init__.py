@@ -16,6 +16,11 @@ from sldagent.errors import SldagentError
 
 # command -> (module, one line for the overview; the command's own help must start with it)
 _COMMANDS = {
+    "bench": ("sldagent.cli.bench", "Compare ways of searching over tasks and seeds."),
+    "allocate": (
+        "sldagent.cli.predict",
+        "Split a budget between size and data, with learning rate and batch size where known.",
+    ),
     "best": ("sldagent.cli.best", "Show a run's best program and how it was judged."),
     "doctor": ("sldagent.cli.doctor", "Say what this machine offers, with the remedy beside it."),
     "evaluate": (
@@ -26,6 +31,10 @@ _COMMANDS = {
     "export": ("sldagent.cli.export", "Take a run's result along: law, benchmark files, plots."),
     "fit": ("sldagent.cli.fit", "Fit a law to a table, say how sure it is, and what it predicts."),
     "lineage": ("sldagent.cli.lineage", "Look at the candidates of a run."),
+    "predict": (
+        "sldagent.cli.predict",
+        "Predict at new points, and say where the doubt comes from.",
+    ),
     "resume": ("sldagent.cli.evolve", "Go on with an interrupted run."),
     "runs": ("sldagent.cli.runs", "List, show, compare and remove runs."),
     "tasks": ("sldagent.cli.tasks", "List, show, check, fetch and make discovery tasks."),

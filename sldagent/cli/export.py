@@ -62,18 +62,27 @@ def law(
     _shown(api.export_law(found, _folder(found, out, "law"), options, **settings), as_json)
 
 
+def _benchmark_options(command: Any) -> Any:
+    """What the exports in a benchmark's form share."""
+    test = click.option(
+        "--test/--no-test", default=True, help="Read and score the test rows, counted."
+    )
+    measured = click.option(
+        "--measured", is_flag=True, help="Export although the rows were measured by sldagent."
+    )
+    for add in (
+        json_option, runs_option, _force, measured, unprotected_option, data_option, _candidate,
+        test, _run,
+    ):  # fmt: skip
+        command = add(command)
+    return command
+
+
 @export.command()
-@_run
 @click.option(
     "-o", "--out", metavar="DIR", default=None, help="Folder; RUN/export/sldbench if absent."
 )
-@click.option("--test/--no-test", default=True, help="Read and score the test rows, counted.")
-@_candidate
-@data_option
-@unprotected_option
-@_force
-@runs_option
-@json_option
+@_benchmark_options
 def sldbench(run: str, out: str | None, runs: str, as_json: bool, **settings: Any) -> None:
     """Write what SLDBench takes: best_program.py, law.py, explain.md.
 
@@ -81,6 +90,44 @@ def sldbench(run: str, out: str | None, runs: str, as_json: bool, **settings: An
     """
     found = api.open_run(run, runs)
     _shown(api.export_sldbench(found, _folder(found, out, "sldbench"), **settings), as_json)
+
+
+@export.command()
+@click.option(
+    "-o", "--out", metavar="DIR", default=None, help="Folder; RUN/export/harbor if absent."
+)
+@_benchmark_options
+def harbor(run: str, out: str | None, runs: str, as_json: bool, **settings: Any) -> None:
+    """Write law.py and explain.md, as Harbor's tasks of SLDBench want them.
+
+    law.py has law(input_data: list[dict[str, float]], group: str) -> list[dict[str, float]].
+    """
+    found = api.open_run(run, runs)
+    _shown(api.export_harbor(found, _folder(found, out, "harbor"), **settings), as_json)
+
+
+@export.command()
+@_run
+@click.option(
+    "-o", "--out", metavar="DIR", default=None, help="Folder; RUN/export/bundle if absent."
+)
+@_force
+@runs_option
+@json_option
+def bundle(run: str, out: str | None, force: bool, runs: str, as_json: bool) -> None:
+    """Write the run as one folder: program, metrics, config, environment, database.
+
+    The folder can be read like the run itself (`sldagent runs show DIR`). A task that was made of a
+    table of your own goes along with its rows. The run may be going on.
+    """
+    found = api.open_run(run, runs)
+    folder = _folder(found, out, "bundle")
+    names = api.export_bundle(found, folder, force)
+    if as_json:
+        click.echo(json.dumps({"folder": str(folder), "files": names}))
+        return
+    for name in names:
+        click.echo(shown(folder / name))
 
 
 @click.command()

@@ -1,12 +1,19 @@
 """`sldagent fit`: a law for a table, with no search at all."""
 
+import dataclasses
 import json
+from typing import TYPE_CHECKING
 
 import click
 
 from sldagent import api
 from sldagent.cli._options import data_option, json_option
+from sldagent.cli._points import numbers, point
+from sldagent.cli.predict import allocation_lines, prediction_line
 from sldagent.errors import UsageError
+
+if TYPE_CHECKING:
+    from sldagent.laws.worth import Crossing, Worth
 
 
 @click.command()
@@ -15,7 +22,8 @@ from sldagent.errors import UsageError
 @data_option
 @click.option(
     "--feature", "features", multiple=True, metavar="NAME=ROLE",
-    help="Repeatable. Roles: size, data, unique_data, rate, batch, fraction, logged, count.",
+    help="Repeatable. Roles: size, data, unique_data, rate, batch, fraction, logged, count."
+    "  [default: guessed]",
 )  # fmt: skip
 @click.option("--target", "targets", multiple=True, metavar="NAME", help="Repeatable.")
 @click.option("--group", default=None, metavar="NAME", help="Column that names a row's group.")
@@ -43,35 +51,50 @@ from sldagent.errors import UsageError
     help="With --flops: the law's other variables.",
 )
 @click.option("--latex", is_flag=True, help="Print the fitted formula as LaTeX, a line each group.")
+@click.option("--plot", metavar="FILE", help="Write predictions and residuals as PNG, PDF or SVG.")
+@click.option(
+    "--price", metavar="NAME", help="Column with what a run cost: what ten times as much buys."
+)
 @json_option
 def fit(
     table: str | None, task: str | None, data: str | None, features: tuple[str, ...],
     targets: tuple[str, ...], group: str | None, law: str, draws: int, level: float,
     points: tuple[str, ...], flops: float | None, fixed: tuple[str, ...], latex: bool,
-    as_json: bool,
+    plot: str | None, price: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Fit a law to a table, say how sure it is, and what it predicts.
 
     \b
-    sldagent fit runs.csv --feature params=size --feature tokens=data --target loss
+    sldagent fit runs.csv --target loss
     sldagent fit runs.csv --feature params=size --feature tokens=data --target loss \
         --law chinchilla --flops 1e22 --predict params=7e9,tokens=2e11
     sldagent fit --task data_constrained --data DIR
+    sldagent fit runs.csv --target loss --json > fit.json; sldagent predict fit.json --at …
+
+    Without --feature the columns' roles are guessed, as `tasks new` does.
     """  # noqa: D301
     if (table is None) == (task is None):
-        raise UsageError("name either a TABLE with --feature and --target, or a --task")
-    found = api.fit(table, task, data, features, targets, group, law, draws, level)
-    asked = [_numbers(text, "--predict") for text in points]
-    predictions = [api.predict_at(found, values) for values in asked]
+        raise UsageError("name either a TABLE with --target, or a --task")
+    if price is not None and (table is None or len(targets) != 1):
+        raise UsageError("--price is for a TABLE with one --target")
+    found = api.fit(table, task, data, features, targets, group, law, draws, level, _ignored(price))
+    predictions = api.predict(found.law, [point(text, "--predict") for text in points])
     budget = None
     if flops is not None:
-        others = {k: v for text in fixed for k, v in _numbers(text, "--fixed").items()}
-        budget = api.allocate(found, flops, others)
+        others = {k: v for text in fixed for k, v in numbers(text, "--fixed").items()}
+        budget = api.allocate(found.law, flops, others)
+    paid = None
+    if price is not None and table is not None:
+        paid = api.price_worth(table, price, targets[0], group, level)
+    if plot is not None:
+        api.plot_fit(found, plot)
     if as_json:
         values = json.loads(found.to_json())
-        click.echo(
-            json.dumps({**values, "predictions": predictions, "allocation": budget}, indent=1)
-        )
+        values |= {"predictions": predictions, "allocation": budget}
+        if paid is not None:
+            single, crossings = ([dataclasses.asdict(row) for row in rows] for rows in paid)
+            values["price"] = {"groups": single, "crossings": crossings}
+        click.echo(json.dumps(values, indent=1))
         return
     if latex:
         for name in found.fit.groups:
@@ -79,32 +102,42 @@ def fit(
                 click.echo(found.fit.latex(name, t))
         return
     click.echo(found.report())
-    for values in predictions:
-        point = ", ".join(f"{k}={v:.6g}" for k, v in values["at"].items())
-        for row in values["values"]:
-            click.echo(
-                f"at {point} [{row['group']}] {row['target']} = {row['value']:.6g} "
-                f"({row['low']:.6g} to {row['high']:.6g})"
-            )
-        for words in values["warnings"]:
+    for row in predictions:
+        click.echo(prediction_line(row))
+        for words in row["warnings"]:
             click.echo(f"warning: {words}")
     for row in budget or ():
-        where = f"[{row['group']}] {row['flops']:.3g} FLOPs"
-        for name in ("size", "data", "ratio", "loss"):
-            low, high = row["intervals"][name]
-            click.echo(f"{where}: {name} {row[name]:.4g} ({low:.4g} to {high:.4g})")
-        if row["warning"]:
-            click.echo(f"warning: {row['warning']}")
+        for line in allocation_lines(row):
+            click.echo(line)
+    if paid is not None and price is not None:
+        for line in _price_lines(price, targets[0], *paid):
+            click.echo(line)
 
 
-def _numbers(text: str, option: str) -> dict[str, float]:
-    values = {}
-    for part in text.split(","):
-        name, equals, number = part.partition("=")
-        try:
-            values[name.strip()] = float(number)
-        except ValueError:
-            equals = ""
-        if not equals:
-            raise UsageError(f"{option} '{text}' must be NAME=NUMBER, several with commas between")
-    return values
+def _ignored(price: str | None) -> tuple[str, ...]:
+    """Columns that no law sees: a price follows from the other features."""
+    return () if price is None else (price,)
+
+
+def _price_lines(
+    price: str, target: str, single: "list[Worth]", crossings: "list[Crossing]"
+) -> list[str]:
+    lines = []
+    for w in single:
+        a, gain, threshold = w.exponent, w.gain, w.threshold
+        lines.append(
+            f"[{w.group}] {target} above its floor falls with {price}^-{a.value:.3g} "
+            f"({a.low:.3g} to {a.high:.3g})"
+        )
+        lines.append(
+            f"[{w.group}] ten times the dearest run ({w.price:.4g}) lowers {target} by "
+            f"{gain.value:.4g} ({gain.low:.4g} to {gain.high:.4g}): worth it above "
+            f"{threshold.value:.4g} {price} a unit of {target} "
+            f"({threshold.low:.4g} to {threshold.high:.4g})"
+        )
+    for c in crossings:
+        lines.append(
+            f"{c.better} is worth more than {c.worse} above {price} = {c.price.value:.4g} "
+            f"({c.price.low:.4g} to {c.price.high:.4g}; {c.share:.0%} of refits cross so)"
+        )
+    return lines

@@ -38,6 +38,7 @@ _PATTERNS = [
         (Meaning.CLOCK, None, r"runtime|duration|seconds|secs|minutes|hours|days ago"),
         (Meaning.CAUSE, Role.LOGGED, r"^(?:log|ln|log10|log2|logn|logd|logc)"),
         (Meaning.NOTE, None, r"grad norm|mfu|throughput|memory|mem|gpus?|tpus?|devices?|nodes?"),
+        (Meaning.NOTE, None, r"costs?|prices?|usd|dollars?|eur|euros?"),
         (Meaning.NOTE, None, r"per sec(?:ond)?|per s|tps|host(?:name)?|loss scale|version"),
         (Meaning.NOTE, None, r"notes?|comments?|tags?|user|author|url|link|path|git|commit|sweep"),
         (Meaning.RESULT, None, r"loss|losses|ppl|perplexity|acc|accuracy|error|err|nll|bpb|bpc"),

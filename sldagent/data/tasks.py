@@ -21,7 +21,8 @@ axes = ["..."]
 shares = [0.2, 0.3]             # of a group's rows, about
 
 [hub]                           # repo, config, revision, train_rows, test_rows
-[published]                     # source = "...", then test R2 by method
+[published]                     # source = "...", then test R2 by method; form = "..." is the law
+                                # family that people published, which `bench` fits as a baseline
 """
 
 import tomllib
@@ -107,6 +108,7 @@ def read_task(file: Path) -> Task:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise TaskError(f"{file}: {error}") from error
     top = _Section(values, str(file))
+    published, form = _published(top.section("published"))
     task = Task(
         name=file.resolve().parent.name,
         title=top.take("title", str),
@@ -119,7 +121,8 @@ def read_task(file: Path) -> Task:
         ignored=tuple(top.take_list("ignored", str, [])),
         hub=_hub(top.section("hub")),
         provenance=top.take("provenance", str, ""),
-        published=_published(top.section("published")),
+        published=published,
+        published_form=form,
         origin=str(file),
     )
     top.done()
@@ -237,10 +240,12 @@ def _hub(section: _Section | None) -> HubSource | None:
     return hub
 
 
-def _published(section: _Section | None) -> dict[str, Any]:
+def _published(section: _Section | None) -> tuple[dict[str, Any], str]:
+    """Test R² by method, with their source, and the family of the form that people published."""
     if section is None:
-        return {}
-    return {"source": section.take("source", str), **section.numbers()}
+        return {}, ""
+    form = section.take("form", str, "")
+    return {"source": section.take("source", str), **section.numbers()}, form
 
 
 def _check(task: Task) -> None:

@@ -28,9 +28,9 @@ def write_task(draft: Draft, folder: Path) -> Path:
     try:
         fresh.mkdir(parents=True)
         (fresh / "task.toml").write_text(task_toml(draft.task), "utf-8")
-        _write_table(fresh / "train.csv", draft.task, draft.table)
+        write_table(fresh / "train.csv", draft.task, draft.table)
         if draft.test is not None:
-            _write_table(fresh / "test.csv", draft.task, draft.test)
+            write_table(fresh / "test.csv", draft.task, draft.test)
         fresh.rename(folder)
     except OSError as error:
         shutil.rmtree(fresh, ignore_errors=True)
@@ -76,7 +76,8 @@ def _pairs(**values: Any) -> Iterator[str]:
             yield f"{key} = {text}"
 
 
-def _write_table(file: Path, task: Task, table: Table) -> None:
+def write_table(file: Path, task: Task, table: Table) -> None:
+    """Writes rows as CSV with the task's columns; they read back to the same numbers."""
     group = task.group_column
     with file.open("w", newline="", encoding="utf-8") as opened:
         writer = csv.writer(opened, lineterminator="\n")

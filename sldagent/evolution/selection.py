@@ -13,11 +13,18 @@ class RankSelection:
     """The k-th best is drawn with a weight that falls linearly in k.
 
     Only ranks count, as scores have no lower bound.
+
+    Attributes:
+        uniform: Draw all members equally often instead.
     """
+
+    uniform: bool = False
 
     def parents(self, members: tuple[Member, ...], rng: np.random.Generator) -> tuple[Member, ...]:
         """Two different members, or one where there is no other; the first is to be edited."""
         weights = np.arange(len(members), 0, -1, dtype=float)
+        if self.uniform:
+            weights = np.ones(len(members))
         count = min(2, len(members))
         drawn = rng.choice(len(members), size=count, replace=False, p=weights / weights.sum())
         return tuple(members[i] for i in drawn)

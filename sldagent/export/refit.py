@@ -80,7 +80,10 @@ class Refitter:
             for (_, data), (x, _, _) in zip(frames, calls, strict=True)
         ]
 
-    def predict_rows(self, program: Program, params: Params, table: Table) -> Floats:
+    def predict_rows(
+        self, program: Program, params: Params, table: Table,
+        kind: ProgramKind = ProgramKind.PROGRAM,
+    ) -> Floats:  # fmt: skip
         """Predictions (N, T) for the rows of a table, in its order."""
         rows = [np.flatnonzero(table.group_codes == g) for g in range(len(table.group_names))]
         calls = [
@@ -88,7 +91,7 @@ class Refitter:
             for mine, name in zip(rows, table.group_names, strict=True)
         ]
         predicted = np.empty_like(table.y)
-        for mine, values in zip(rows, self.predict(program, calls), strict=True):
+        for mine, values in zip(rows, self.predict(program, calls, kind), strict=True):
             predicted[mine] = values
         return predicted
 

@@ -1,6 +1,6 @@
 """The candidate that is exported, with the rows that it was found on and its fit to all of them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -198,19 +198,27 @@ def predict_largest(
     ]
 
 
-def write_new(folder: Path, files: dict[str, str], force: bool) -> None:
-    """Writes files into a folder, which is made; refuses to replace one unless forced.
+def make_room(folder: Path, names: Iterable[str], force: bool) -> None:
+    """Makes a folder that files of these names can be written into.
 
     Raises:
-        UsageError: A file is there already, or the folder cannot be written.
+        UsageError: A file is there already and may not be replaced, or the folder cannot be made.
     """
-    there = [name for name in files if (folder / name).exists()]
+    there = [name for name in names if (folder / name).exists()]
     if there and not force:
         raise UsageError(f"{folder / there[0]} exists already; choose another -o, or --force")
     try:
         folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"cannot make {folder}: {error.strerror}") from None
+
+
+def write_files(folder: Path, files: Mapping[str, str]) -> None:
+    """Writes files into a folder; raises UsageError where that is not possible."""
+    try:
         for name, text in files.items():
-            (folder / name).write_text(text, "utf-8")
+            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).write_text(text, "utf-8", newline="")
     except OSError as error:
         raise UsageError(f"cannot write into {folder}: {error.strerror}") from None
 

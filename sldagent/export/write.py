@@ -1,4 +1,8 @@
-"""Writes exports: the law with its card, and what SLDBench takes."""
+"""Writes exports: the law with its card, and what SLDBench and Harbor take.
+
+Programs are written first and run again from their files; only then are test rows read, once, and
+what the files say of themselves written.
+"""
 
 import json
 from collections.abc import Callable
@@ -10,12 +14,14 @@ from sldagent.errors import UsageError
 from sldagent.export import card_text
 from sldagent.export.card import Options, TestResult, make_card
 from sldagent.export.formulas import FormulaText
-from sldagent.export.frozen import FrozenLaw, Header, freeze
+from sldagent.export.frozen import Header, freeze
 from sldagent.export.refit import Draws, Refitter, bootstrap
-from sldagent.export.winner import Found, Winner, fit_winner, write_new
+from sldagent.export.rerun import Judge, rerun_law, rerun_program
+from sldagent.export.winner import Found, Winner, fit_winner, make_room, write_files
 from sldagent.program import Program, ProgramKind
 
 _NO_DRAWS = Draws((), 0, 0, 0.0)
+_MEASURED = "@measured"  # in the origin of tables that sldagent trained the runs of
 
 ScoreTest = Callable[[Program, Program], TestResult]
 """Scores a written law and the program that it comes from on the test rows, in one reading."""
@@ -52,24 +58,24 @@ def export_law(
         UsageError: A file is there already.
         RefitError: The program fails now, or the written file does not give its predictions.
     """
+    names = ("law.py", "card.md", "card.json")
+    make_room(folder, names, force)
     winner = _fitted(found, refitter)
     formula = trace(winner)
     draws = bootstrap(refitter, found.program, found.table, options.draws, options.seconds)
     law = freeze(winner, refitter, _header(winner, formula), draws)
-    test = _tested(score_test, law, found, "this export was not asked to read them (--test)")
+    write_files(folder, {"law.py": law.source})
+    written = rerun_law(folder / "law.py", winner, refitter)
+    otherwise = "this export was not asked to read them (--test)"
+    test = score_test(written, found.program) if score_test else TestResult(None, otherwise)
     card = make_card(winner, refitter, draws, options, law, test)
-    files = {
-        "law.py": law.source,
-        "card.md": card_text.markdown(card, formula),
-        "card.json": _dumps(card),
-    }
-    write_new(folder, files, force)
-    return Export(folder, tuple(files), card, test)
+    write_files(folder, {"card.md": card_text.markdown(card, formula), "card.json": _dumps(card)})
+    return Export(folder, names, card, test)
 
 
 def export_sldbench(
-    found: Found, refitter: Refitter, folder: Path, trace: Trace, score_test: ScoreTest | None,
-    force: bool = False,
+    found: Found, refitter: Refitter, folder: Path, trace: Trace, judge: Judge,
+    score_test: ScoreTest | None, force: bool = False, measured: bool = False,
 ) -> Export:  # fmt: skip
     """Writes what the benchmark takes: `best_program.py`, `law.py`, `explain.md`, `metrics.json`.
 
@@ -77,24 +83,55 @@ def export_sldbench(
     constants that it gets on all training rows, for `law(input_data, group)`.
 
     Raises:
-        UsageError: A file is there already.
-        RefitError: The program fails now, or the written file does not give its predictions.
+        UsageError: A file is there already, or the rows are measured and that was not consented to.
+        RefitError: The program fails now, or the written files do not give the run's numbers.
     """
+    names = ("best_program.py", "law.py", "explain.md", "metrics.json")
+    return _for_benchmark(found, refitter, folder, trace, judge, score_test, names, force, measured)
+
+
+def export_harbor(
+    found: Found, refitter: Refitter, folder: Path, trace: Trace, score_test: ScoreTest | None,
+    force: bool = False, measured: bool = False,
+) -> Export:  # fmt: skip
+    """Writes what a Harbor task of SLDBench asks for: `law.py` with frozen constants, `explain.md`.
+
+    Raises:
+        UsageError: A file is there already, or the rows are measured and that was not consented to.
+        RefitError: The program fails now, or the written file does not give the run's numbers.
+    """
+    names = ("law.py", "explain.md")
+    return _for_benchmark(found, refitter, folder, trace, None, score_test, names, force, measured)
+
+
+def _for_benchmark(
+    found: Found, refitter: Refitter, folder: Path, trace: Trace, judge: Judge | None,
+    score_test: ScoreTest | None, names: tuple[str, ...], force: bool, measured: bool,
+) -> Export:  # fmt: skip
+    if _MEASURED in found.table.origin and not measured:
+        raise UsageError(
+            f"the rows ({found.table.origin}) were measured by sldagent and are not the "
+            "benchmark's; type --measured to export a law of them in the benchmark's form"
+        )
+    make_room(folder, names, force)
     winner = _fitted(found, refitter)
     formula = trace(winner)
     law = freeze(winner, refitter, _header(winner, formula), _NO_DRAWS)
-    test = _tested(score_test, law, found, "this export was told not to read them (--no-test)")
+    sources = {"law.py": law.source}
+    if judge is not None:
+        sources["best_program.py"] = found.program.source
+    write_files(folder, sources)
+    written, program = rerun_law(folder / "law.py", winner, refitter), found.program
+    if judge is not None:
+        program = rerun_program(folder / "best_program.py", winner, judge)
+    otherwise = "this export was told not to read them (--no-test)"
+    test = score_test(written, program) if score_test else TestResult(None, otherwise)
     options = Options(draws=0, baseline=False)
     card = make_card(winner, refitter, _NO_DRAWS, options, law, test)
     metrics = {key: card[key] for key in ("held_out", "cuts", "fit", "test", "leakage")}
-    files = {
-        "best_program.py": found.program.source,
-        "law.py": law.source,
-        "explain.md": _explanation(winner, card, formula),
-        "metrics.json": _dumps(metrics),
-    }
-    write_new(folder, files, force)
-    return Export(folder, tuple(files), card, test)
+    texts = {"explain.md": _explanation(winner, card, formula), "metrics.json": _dumps(metrics)}
+    write_files(folder, {name: text for name, text in texts.items() if name in names})
+    return Export(folder, names, card, test)
 
 
 def _fitted(found: Found, refitter: Refitter) -> Winner:
@@ -104,14 +141,6 @@ def _fitted(found: Found, refitter: Refitter) -> Winner:
             "its source is the export"
         )
     return fit_winner(found, refitter)
-
-
-def _tested(
-    score_test: ScoreTest | None, law: FrozenLaw, found: Found, otherwise: str
-) -> TestResult:
-    if score_test is None:
-        return TestResult(None, otherwise)
-    return score_test(Program(law.source), found.program)
 
 
 def _header(winner: Winner, formula: FormulaText) -> Header:

@@ -1,16 +1,18 @@
 """The best split of a budget: size and data for C FLOPs, with what the fit leaves open.
 
-C = 6 N D for a dense transformer's training (Kaplan et al. 2020).
+C = 6 N D for a dense transformer's training (Kaplan et al. 2020). Where a law knows a learning rate
+or a batch size, the best ones are taken at every scale.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from sldagent.errors import DataError
 from sldagent.laws.expressions import Array, Law
 from sldagent.laws.fitting import Fit
+from sldagent.laws.tuning import tune
 from sldagent.laws.uncertainty import Bootstrap
 from sldagent.task import Role
 
@@ -18,6 +20,8 @@ FLOPS_PER_TOKEN_PARAMETER = 6.0
 _DECADES = 6.0  # how far either side of N = sqrt(C/6) the search looks
 _GRID = 241
 _TWICE = 60  # golden sections: 0.618^60 of a grid step is below rounding
+_TUNED = (Role.RATE, Role.BATCH)
+_BEYOND = 10.0  # times the data's ends: where the best rate and batch are looked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,7 @@ class Allocation:
         data: D*, tokens.
         loss: The law's prediction there.
         warning: Empty, or why the optimum should not be trusted.
+        tuned: Best rate and batch by symbol, where the law has them.
     """
 
     flops: float
@@ -36,6 +41,7 @@ class Allocation:
     data: float
     loss: float
     warning: str = ""
+    tuned: dict[str, float] = field(default_factory=dict)
 
 
 def chinchilla_optimum(values: dict[str, float], flops: float) -> Allocation:
@@ -56,7 +62,9 @@ def chinchilla_optimum(values: dict[str, float], flops: float) -> Allocation:
     return Allocation(flops, size, data, e + a / size**alpha + b / data**beta)
 
 
-def search_optimum(loss: Callable[[Array, Array], Array], flops: float) -> Allocation:
+def search_optimum(
+    loss: Callable[[Array, Array], Array], flops: float, sections: int = _TWICE
+) -> Allocation:
     """The least loss(N, D) on C = 6 N D: a grid in ln N, then golden sections about its best."""
     total = np.log(flops / FLOPS_PER_TOKEN_PARAMETER)
     span = _DECADES * np.log(10)
@@ -71,7 +79,7 @@ def search_optimum(loss: Callable[[Array, Array], Array], flops: float) -> Alloc
     best = int(np.argmin(known))
     low, high = grid[max(best - 1, 0)], grid[min(best + 1, _GRID - 1)]
     ratio = (np.sqrt(5) - 1) / 2
-    for _ in range(_TWICE):
+    for _ in range(sections):
         inner = np.array([high - ratio * (high - low), low + ratio * (high - low)])
         left, right = value(inner)
         low, high = (low, inner[1]) if left <= right else (inner[0], high)
@@ -88,81 +96,51 @@ def search_optimum(loss: Callable[[Array, Array], Array], flops: float) -> Alloc
 
 def allocate(
     found: Fit,
-    flops: float,
+    flops: float | None,
     *,
     group: str | None = None,
-    others: dict[str, float] | None = None,
+    others: Mapping[str, float] | None = None,
     x: Array | None = None,
 ) -> Allocation:
-    """N* and D* by a fitted law for a budget of C FLOPs.
+    """N* and D* by a fitted law for a budget of C FLOPs, with the best rate and batch there.
 
     Args:
         found: A fit of a law with one size and one data slot, in parameters and tokens.
-        flops: The budget C.
+        flops: The budget C; None where `others` has size and data, and only rate and batch are
+            asked for.
         group: The group whose parameters are used.
         others: Values of the law's other slots, by symbol; unique data "U" defaults to D, which is
-            training without repeats.
-        x: The rows that were fitted (N, F); an optimum outside their range is warned of.
+            training without repeats, and rate and batch to their best values.
+        x: Rows that were fitted (N, F), or two with the least and the largest of every feature: an
+            optimum outside their range is warned of, and rate and batch are looked for up to ten
+            times beyond it. Needed where the law has a free rate or batch.
 
     Raises:
-        DataError: the law has no size or data slot, or a slot without a value.
+        DataError: The law has no size or data slot, or a slot without a value.
     """
-    law = found.law
-    size, data = _slot(law, Role.SIZE), _slot(law, Role.DATA)
-    given = others or {}
-    for slot in law.slots:
-        free = slot.column in (size, data) or slot.role is Role.UNIQUE_DATA
-        if not free and slot.symbol not in given:
-            raise DataError(f"{law.name} also needs a value for {slot.symbol}")
-
-    if law.name.startswith(("chinchilla(", "signed chinchilla(")):
-        params = found.params(group)
-        if min(params[name] for name in ("A", "B", "alpha", "beta")) <= 0:
-            best = Allocation(flops, np.nan, np.nan, np.nan, "a term vanished: there is no optimum")
-        else:
-            best = chinchilla_optimum(params, flops)
-    else:
-
-        def loss(n: Array, d: Array) -> Array:
-            rows = np.ones((len(n), len(found.units.scale)))
-            for slot in law.slots:
-                if slot.role is Role.UNIQUE_DATA:
-                    rows[:, slot.column] = given.get(slot.symbol, d)
-                elif slot.column not in (size, data):
-                    rows[:, slot.column] = given[slot.symbol]
-            rows[:, size], rows[:, data] = n, d
-            return found.predict(rows, group)[:, 0]
-
-        best = search_optimum(loss, flops)
-    if x is None or best.warning:
-        return best
-    outside = [
-        f"{symbol}* = {value:.3g} lies outside the data ({low:.3g} to {high:.3g})"
-        for symbol, value, low, high in (
-            ("N", best.size, x[:, size].min(), x[:, size].max()),
-            ("D", best.data, x[:, data].min(), x[:, data].max()),
-        )
-        if not low <= value <= high
-    ]
-    return Allocation(flops, best.size, best.data, best.loss, "; ".join(outside))
+    problem = _Problem.of(found, others or {}, group, x)
+    return _warned(problem, problem.solve(flops), x)
 
 
 def allocation_intervals(
     drawn: Bootstrap,
-    flops: float,
+    flops: float | None,
     *,
     group: str | None = None,
-    others: dict[str, float] | None = None,
+    others: Mapping[str, float] | None = None,
+    x: Array | None = None,
     level: float = 0.95,
 ) -> dict[str, tuple[float, float]]:
-    """Percentile intervals of N*, D*, D*/N* and the loss there, every draw with its own optimum."""
-    best = [allocate(f, flops, group=group, others=others) for f in drawn.fits()]
-    columns = {
-        "size": [b.size for b in best],
-        "data": [b.data for b in best],
-        "ratio": [b.data / b.size for b in best],
-        "loss": [b.loss for b in best],
-    }
+    """Percentile intervals of N*, D*, D*/N*, the loss there, and of the best rate and batch.
+
+    Every draw has its own optimum. Other arguments as for `allocate`.
+    """
+    columns: dict[str, list[float]] = {}
+    for fit in drawn.fits():
+        best = _Problem.of(fit, others or {}, group, x).solve(flops, quick=True)
+        values = {"size": best.size, "data": best.data, "ratio": best.data / best.size}
+        for name, value in {**values, "loss": best.loss, **best.tuned}.items():
+            columns.setdefault(name, []).append(value)
     ends = [(1 - level) / 2, (1 + level) / 2]
     return {
         name: (float(low), float(high))
@@ -170,6 +148,111 @@ def allocation_intervals(
             (name, np.nanquantile(values, ends)) for name, values in columns.items()
         )
     }
+
+
+@dataclass(frozen=True)
+class _Problem:
+    """A law with everything given that a budget and its tuned features do not decide."""
+
+    found: Fit
+    group: str | None
+    given: Mapping[str, float]
+    size: int
+    data: int
+    tuned: tuple[tuple[str, int], ...]  # symbol and column
+    low: Array
+    high: Array
+
+    @classmethod
+    def of(
+        cls, found: Fit, given: Mapping[str, float], group: str | None, x: Array | None
+    ) -> "_Problem":
+        law = found.law
+        size, data = _slot(law, Role.SIZE), _slot(law, Role.DATA)
+        tuned = []
+        for slot in law.slots:
+            free = slot.column in (size, data) or slot.role is Role.UNIQUE_DATA
+            if free or slot.symbol in given:
+                continue
+            if slot.role not in _TUNED or x is None:
+                raise DataError(f"{law.name} also needs a value for {slot.symbol}")
+            tuned.append((slot.symbol, slot.column))
+        columns = [column for _, column in tuned]
+        rows = np.ones((1, len(found.units.scale))) if x is None else x
+        low, high = rows[:, columns].min(axis=0), rows[:, columns].max(axis=0)
+        return cls(found, group, given, size, data, tuple(tuned), low / _BEYOND, high * _BEYOND)
+
+    def solve(self, flops: float | None, quick: bool = False) -> Allocation:
+        """The optimum; `quick` gives up digits that an interval has no use for."""
+        law = self.found.law
+        fixed = [self._given(column) for column in (self.size, self.data)]
+        if flops is None:
+            n, d = fixed
+            if n is None or d is None:
+                raise DataError("without a budget both size and data must be given")
+            flops = FLOPS_PER_TOKEN_PARAMETER * n * d
+            best = Allocation(flops, n, d, float(self.loss(np.array([n]), np.array([d]))[0]))
+        elif law.name.startswith(("chinchilla(", "signed chinchilla(")):
+            params = self.found.params(self.group)
+            if min(params[name] for name in ("A", "B", "alpha", "beta")) <= 0:
+                words = "a term vanished: there is no optimum"
+                return Allocation(flops, np.nan, np.nan, np.nan, words)
+            best = chinchilla_optimum(params, flops)
+        elif quick and self.tuned:
+            best = search_optimum(lambda n, d: self.loss(n, d, 8), flops, sections=12)
+        else:
+            best = search_optimum(self.loss, flops)
+        if not self.tuned:
+            return best
+        values, least = self._tune(np.array([best.size]), np.array([best.data]), 16)
+        named = {symbol: float(v) for (symbol, _), v in zip(self.tuned, values[0], strict=True)}
+        return replace(best, tuned=named, loss=float(least[0]))
+
+    def loss(self, n: Array, d: Array, rounds: int = 16) -> Array:
+        """Loss at sizes and data (M,), the tuned features at their best."""
+        if not self.tuned:
+            return self.found.predict(self._rows(n, d), self.group)[:, 0]
+        return self._tune(n, d, rounds)[1]
+
+    def _tune(self, n: Array, d: Array, rounds: int) -> tuple[Array, Array]:
+        columns = [column for _, column in self.tuned]
+
+        def loss(values: Array) -> Array:
+            points = values.shape[1]
+            rows = np.repeat(self._rows(n, d), points, axis=0)
+            rows[:, columns] = values.reshape(-1, values.shape[2])
+            return self.found.predict(rows, self.group)[:, 0].reshape(len(n), points)
+
+        return tune(loss, self.low, self.high, len(n), rounds)
+
+    def _rows(self, n: Array, d: Array) -> Array:
+        rows = np.ones((len(n), len(self.found.units.scale)))
+        for slot in self.found.law.slots:
+            if slot.role is Role.UNIQUE_DATA:
+                rows[:, slot.column] = self.given.get(slot.symbol, d)
+            elif slot.symbol in self.given:
+                rows[:, slot.column] = self.given[slot.symbol]
+        rows[:, self.size], rows[:, self.data] = n, d
+        return rows
+
+    def _given(self, column: int) -> float | None:
+        symbol = next(s.symbol for s in self.found.law.slots if s.column == column)
+        return self.given.get(symbol)
+
+
+def _warned(problem: _Problem, best: Allocation, x: Array | None) -> Allocation:
+    """With a warning where the optimum lies outside the data."""
+    if x is None or best.warning:
+        return best
+    places = [("N", problem.size, best.size), ("D", problem.data, best.data)]
+    places += [(symbol, column, best.tuned[symbol]) for symbol, column in problem.tuned]
+    outside = [
+        f"{symbol}* = {value:.3g} lies outside the data ({low:.3g} to {high:.3g})"
+        for symbol, column, value in places
+        for low, high in [(x[:, column].min(), x[:, column].max())]
+        if not low <= value <= high
+    ]
+    return replace(best, warning="; ".join(outside))
 
 
 def _slot(law: Law, role: Role) -> int:

@@ -67,6 +67,14 @@ class Choice:
         misfit = 1 - self._mean(self.trials[0])
         return tuple(t for t in self.trials if 1 - self._mean(t) <= (1 + margin) * misfit)
 
+    def members(self, count: int = 4) -> list[tuple[Law, Objective]]:
+        """The best laws whose spread says what the form leaves open, best first.
+
+        At most `count`, and only those whose held-out MSE is at most three times the best one's:
+        cuts tell laws apart only so far, and one that won by a little is no surer than the next.
+        """
+        return [(trial.law, trial.objective) for trial in self.within(2.0)[:count]]
+
     @staticmethod
     def _mean(trial: Trial) -> float:
         return float(np.mean(np.clip(trial.r2, -1, 1)))

@@ -1,4 +1,4 @@
-"""How sure: bootstrap intervals of parameters, predictions, decisions; the spread of laws."""
+"""How sure: bootstrap intervals of parameters, predictions and decisions."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -7,8 +7,8 @@ from enum import StrEnum
 import numpy as np
 
 from sldagent.errors import DataError
-from sldagent.laws.expressions import Array, Law
-from sldagent.laws.fitting import Fit, Objective, Units, fit
+from sldagent.laws.expressions import Array
+from sldagent.laws.fitting import Fit
 from sldagent.laws.fitting.batch import Batch, NDArrayInt
 from sldagent.laws.fitting.minimise import gauss_newton, minimise
 from sldagent.laws.fitting.result import evaluate
@@ -56,14 +56,30 @@ class Bootstrap:
         """Percentile intervals of the parameters, in the units of `Fit.params`."""
         drawn = [f.params(group, target) for f in self.fits()]
         names = self.fit.law.names
-        low, high = _ends(np.array([[d[n] for n in names] for d in drawn]), level)
+        low, high = ends(np.array([[d[n] for n in names] for d in drawn]), level)
         return {n: (float(a), float(b)) for n, a, b in zip(names, low, high, strict=True)}
+
+    def correlations(
+        self, group: str | None = None, target: int = 0, least: float = 0.9
+    ) -> list[tuple[str, str, float]]:
+        """Pairs of parameters whose draws are correlated by `least` or more, strongest first."""
+        drawn = self.draws[:, self.fit.index(group), target]
+        with np.errstate(all="ignore"):
+            matrix = np.atleast_2d(np.corrcoef(drawn, rowvar=False))
+        names = self.fit.law.names
+        pairs = [
+            (names[i], names[j], float(matrix[i, j]))
+            for i in range(len(names))
+            for j in range(i + 1, len(names))
+            if abs(matrix[i, j]) >= least
+        ]
+        return sorted(pairs, key=lambda pair: -abs(pair[2]))
 
     def decision(
         self, decide: Callable[[Fit], float], level: float = 0.95
     ) -> tuple[float, float, float]:
         """A number that follows from the law, with its percentile interval: value, low, high."""
-        low, high = _ends(np.array([decide(f) for f in self.fits()]), level)
+        low, high = ends(np.array([decide(f) for f in self.fits()]), level)
         return decide(self.fit), float(low), float(high)
 
     def predict(self, x: Array, groups: Sequence[str] | None = None) -> Array:
@@ -199,98 +215,7 @@ def _refit(found: Fit, batches: Sequence[Batch], scales: Array) -> Array:
     return np.asarray(refitted.reshape(len(batches), *found.values.shape))
 
 
-def _ends(values: Array, level: float) -> tuple[Array, Array]:
+def ends(values: Array, level: float) -> tuple[Array, Array]:
+    """Both ends of the central `level` of draws, along the first axis."""
     low, high = np.nanquantile(values, [(1 - level) / 2, (1 + level) / 2], axis=0)
     return low, high
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """Predictions (N, T) with what they may miss.
-
-    Attributes:
-        value: Prediction of the first law.
-        low: Lower end for a new measurement: parameters, laws and noise together.
-        high: Upper end.
-        parameter: Half-width from the first law's parameters alone.
-        model: Half the spread of the laws' own predictions.
-    """
-
-    value: Array
-    low: Array
-    high: Array
-    parameter: Array
-    model: Array
-
-
-@dataclass(frozen=True)
-class Ensemble:
-    """Laws that extrapolate about equally well, and how far off they were on held-out rows.
-
-    Attributes:
-        members: One bootstrap a law, the best law first.
-        stretch: Factor on the half-widths, see `calibrated`.
-        level: Coverage for which `stretch` was found.
-    """
-
-    members: tuple[Bootstrap, ...]
-    stretch: float = 1.0
-    level: float = 0.8
-
-    def interval(self, x: Array, groups: Sequence[str] | None = None, *, seed: int = 0) -> Interval:
-        """Intervals of `level` for new measurements at data points (N, F)."""
-        rng = np.random.default_rng(seed)
-        table = np.atleast_2d(np.asarray(x, float))
-        pooled = np.concatenate([m.measurements(table, groups, rng) for m in self.members])
-        centres = np.stack([m.fit.predict(table, groups) for m in self.members])
-        value = centres[0]
-        low, high = _ends(pooled, self.level)
-        inner_low, inner_high = _ends(self.members[0].predict(table, groups), self.level)
-        return Interval(
-            value,
-            value - self.stretch * np.maximum(value - low, 0.0),
-            value + self.stretch * np.maximum(high - value, 0.0),
-            (inner_high - inner_low) / 2,
-            np.ptp(centres, axis=0) / 2,
-        )
-
-
-def calibrated(
-    laws: Sequence[tuple[Law, Objective]],
-    x: Array,
-    y: Array,
-    groups: Sequence[str] | None,
-    cuts: Sequence[tuple[NDArrayInt, NDArrayInt]],
-    units: Units,
-    *,
-    level: float = 0.8,
-    draws: int = 100,
-    seed: int = 0,
-) -> Ensemble:
-    """An ensemble whose intervals would have covered `level` of the rows that the cuts held out.
-
-    Noise and parameters alone make intervals that extrapolations leave too often, because no law is
-    exactly true. On every cut the ensemble is made from the fit rows, and the factor is found that
-    its half-widths need to cover `level` of the held-out rows; the mean factor over cuts, at least
-    1, stretches the intervals (split conformal prediction, Vovk et al. 2005, along the scale axis).
-    """
-    table, targets = np.asarray(x, float), np.asarray(y, float)
-    targets = targets[:, None] if targets.ndim == 1 else targets
-    names = ["all"] * len(table) if groups is None else list(groups)
-
-    def members(rows: NDArrayInt) -> Ensemble:
-        own = [names[i] for i in rows]
-        made = []
-        for law, objective in laws:
-            found = fit(law, table[rows], targets[rows], own, objective=objective, units=units)
-            made.append(bootstrap(found, table[rows], targets[rows], own, draws=draws, seed=seed))
-        return Ensemble(tuple(made), level=level)
-
-    factors = []
-    for inside, outside in cuts:
-        guess = members(inside).interval(table[outside], [names[i] for i in outside], seed=seed)
-        miss = targets[outside] - guess.value
-        half = np.where(miss >= 0, guess.high - guess.value, guess.value - guess.low)
-        factors.append(float(np.quantile(np.abs(miss) / np.maximum(half, 1e-300), level)))
-    stretch = max(1.0, float(np.mean(factors))) if factors else 1.0
-    return replace(members(np.arange(len(table))), stretch=stretch)

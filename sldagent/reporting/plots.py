@@ -36,8 +36,8 @@ _STYLE: dict[str, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "sldagent",  # the same data give the same file
 }
-_COLOURS = ("#1f5fbf", "#d4711c", "#1a7f4b", "#a23f97", "#b3362b", "#007c89", "#7a5c00", "#5b5fc7")
-_NO_DATE = {"pdf": {"CreationDate": None}, "svg": {"Date": None}, "png": {}}
+COLOURS = ("#1f5fbf", "#d4711c", "#1a7f4b", "#a23f97", "#b3362b", "#007c89", "#7a5c00", "#5b5fc7")
+NO_DATE = {"pdf": {"CreationDate": None}, "svg": {"Date": None}, "png": {}}
 
 
 def write_plots(data: dict[str, Any], folder: Path, formats: tuple[str, ...]) -> list[Path]:
@@ -54,12 +54,12 @@ def write_plots(data: dict[str, Any], folder: Path, formats: tuple[str, ...]) ->
     written = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _drawing():
+        with drawing():
             for name, draw in _figures(data):
                 figure = draw()
                 for kind in formats:
                     path = folder / f"{name}.{kind}"
-                    figure.savefig(path, bbox_inches="tight", metadata=_NO_DATE[kind])
+                    figure.savefig(path, bbox_inches="tight", metadata=NO_DATE[kind])
                     written.append(path)
     except OSError as error:
         raise UsageError(f"cannot write into {folder}: {error.strerror}") from None
@@ -67,7 +67,7 @@ def write_plots(data: dict[str, Any], folder: Path, formats: tuple[str, ...]) ->
 
 
 @contextmanager
-def _drawing() -> Iterator[None]:
+def drawing() -> Iterator[None]:
     """Matplotlib without a screen and in our style, the caller's settings left alone."""
     import matplotlib as mpl
 
@@ -129,7 +129,7 @@ def _score(candidates: dict[str, Any]) -> "Figure":
     islands = np.unique(island)
     for k, number in enumerate(islands):
         mine = np.flatnonzero(valid & (island == number))
-        colour = _COLOURS[k % len(_COLOURS)]
+        colour = COLOURS[k % len(COLOURS)]
         axes.plot(generation[mine], r2[mine], ".", color=colour, alpha=0.35, markersize=3)
         steps, best = [], -np.inf
         order = mine[np.lexsort((-score[mine], generation[mine]))]
@@ -163,8 +163,8 @@ def _pareto(candidates: dict[str, Any]) -> "Figure":
         if not front or error[i] < front[-1][1]:
             front.append((params[i], error[i]))
     end = (params.max() + 0.5, front[-1][1])
-    axes.step(*np.transpose([*front, end]), where="post", color=_COLOURS[0], label="Pareto front")
-    axes.plot(*np.transpose(front), "o", color=_COLOURS[0], markersize=4)
+    axes.step(*np.transpose([*front, end]), where="post", color=COLOURS[0], label="Pareto front")
+    axes.plot(*np.transpose(front), "o", color=COLOURS[0], markersize=4)
     axes.set(xlabel="fitted numbers a group", ylabel="held-out error, $1 - R^2$", yscale="log")
     worst = max(np.quantile(error, 0.9), max(e for _, e in front))
     axes.set_ylim(error.min() / 1.5, min(worst, 10.0 * max(e for _, e in front)) * 1.5)
@@ -177,7 +177,7 @@ def _groups(picture: dict[str, Any]) -> Iterator[tuple[int, str, str | None]]:
     """Number, colour and label of every group; labels where there are few."""
     count = len(picture["groups"])
     for g, name in enumerate(picture["groups"]):
-        yield g, _COLOURS[g % len(_COLOURS)], _plain(name) if 1 < count <= 8 else None
+        yield g, COLOURS[g % len(COLOURS)], _plain(name) if 1 < count <= 8 else None
 
 
 def _plain(text: str) -> str:
@@ -269,9 +269,9 @@ def _extrapolation(picture: dict[str, Any], target: int) -> "Figure":
             axes.axvspan(curve["from"], x.max(), color="#f4ead6", linewidth=0, label="held out")
         if np.isfinite(low).any():
             words = f"{picture['level']:.0%} interval"
-            axes.fill_between(x, low, high, color=_COLOURS[0], alpha=0.2, linewidth=0, label=words)
-        axes.plot(x, fit, color=_COLOURS[0], label="fitted on smaller runs")
-        axes.plot(x, whole, "--", color=_COLOURS[1], label="fitted on all runs")
+            axes.fill_between(x, low, high, color=COLOURS[0], alpha=0.2, linewidth=0, label=words)
+        axes.plot(x, fit, color=COLOURS[0], label="fitted on smaller runs")
+        axes.plot(x, whole, "--", color=COLOURS[1], label="fitted on all runs")
         at, y = np.array(curve["points"]["x"]), np.array(curve["points"]["y"][target])
         held = np.array(curve["points"]["held"], dtype=bool)
         axes.plot(at[~held], y[~held], "o", color="black", fillstyle="none", markersize=3.5)

@@ -4,6 +4,7 @@ import datetime
 import hashlib
 import os
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -131,6 +132,20 @@ class Store(Reading):
             return int(connection.scalars(select(reads)).one())
 
     # -- what a search writes ------------------------------------------------------------------
+
+    def copy_to(self, file: Path) -> None:
+        """Writes the database as it stands into one new file, also while a driver goes on.
+
+        Raises:
+            UsageError: The file is there already or cannot be written.
+        """
+        source = sqlite3.connect(self.folder / FILE)
+        try:
+            source.execute("VACUUM INTO ?", (str(file),))
+        except sqlite3.Error as error:
+            raise UsageError(f"cannot copy the run's database to {file}: {error}") from None
+        finally:
+            source.close()
 
     def add(
         self,

@@ -17,9 +17,8 @@ from pathlib import Path
 import numpy as np
 from laws.sldbench import TASKS, load, present
 
-from sldagent.cuts import make_cuts
+from sldagent.bench.pseudo import pseudo_tests
 from sldagent.data.tasks import find_task
-from sldagent.errors import DataError
 from sldagent.laws.expressions import Law
 from sldagent.laws.families import applicable
 from sldagent.laws.fitting import HUBER_LOG, LOG_SQUARED, SOFT_L1, SQUARED, Effort, fit, units_of
@@ -47,7 +46,7 @@ class Entry:
 
 
 @dataclasses.dataclass
-class PseudoTest:
+class FittedTest:
     """A task with its top hidden: truths and all entries."""
 
     task: str
@@ -107,19 +106,15 @@ def entry(law: Law, objective, link, emphasis, seen, cuts, hidden, roles, units)
     )  # fmt: skip
 
 
-def pseudo_tests(name: str):
-    """Every pseudo-test of a task."""
+def fitted_tests(name: str):
+    """Every pseudo-test of a task, with all laws fitted to it."""
     problem, task = load(name), find_task(name)
     table = problem.table
     laws = applicable(problem.roles, signed=problem.signed, limit=problem.limit)
     free = applicable(problem.roles, signed=True, limit=problem.limit)
     objectives = (SQUARED, SOFT_L1) if problem.signed else (SQUARED, LOG_SQUARED, HUBER_LOG)
-    for outer in make_cuts(task, table):
-        seen, hidden = table.rows(outer.fit), table.rows(outer.held_out)
-        try:
-            cuts = make_cuts(task, seen)
-        except DataError:
-            continue
+    for test in pseudo_tests(task, table):
+        seen, hidden, cuts = test.seen, test.hidden, test.cuts
         units = units_of(seen.x, problem.roles)
         scaled = any(role in SCALES for role in problem.roles)
         emphases = (0.0, 2.0) if scaled else (0.0,)
@@ -133,8 +128,8 @@ def pseudo_tests(name: str):
             if not ("farseer" in law.name and len(table) > LONG)
         ]
         outs = [seen.rows(c.held_out) for c in cuts]
-        yield PseudoTest(
-            name, outer.name, [o.y for o in outs], [o.x for o in outs], [c.name for c in cuts],
+        yield FittedTest(
+            name, test.name, [o.y for o in outs], [o.x for o in outs], [c.name for c in cuts],
             seen, hidden, entries,
         )  # fmt: skip
 
@@ -148,7 +143,7 @@ def main() -> None:
     given.pool.mkdir(exist_ok=True, parents=True)
     for name in given.tasks:
         begun = time.perf_counter()
-        found = list(pseudo_tests(name))
+        found = list(fitted_tests(name))
         (given.pool / f"{name}.pickle").write_bytes(pickle.dumps(found))
         print(name, len(found), sum(len(p.entries) for p in found),
               f"{time.perf_counter() - begun:.0f} s", flush=True)  # fmt: skip

@@ -12,24 +12,24 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from benchmarks.choosing_pool import Entry, PseudoTest
+from benchmarks.choosing_pool import Entry, FittedTest
 
 from sldagent.laws.fitting import pooled_r2
 
-Rule = Callable[[PseudoTest], np.ndarray]  # a score per entry
+Rule = Callable[[FittedTest], np.ndarray]  # a score per entry
 
 
 def r2(y, p) -> float:
     return pooled_r2(y, p) if np.isfinite(p).all() else -np.inf
 
 
-def cut_r2(test: PseudoTest) -> np.ndarray:
+def cut_r2(test: FittedTest) -> np.ndarray:
     """R2 (entries, cuts), clipped to [-1, 1]."""
     table = [[r2(y, p) for y, p in zip(test.inner, e.inner, strict=True)] for e in test.entries]
     return np.clip(np.array(table), -1, 1)
 
 
-def parameters(test: PseudoTest) -> np.ndarray:
+def parameters(test: FittedTest) -> np.ndarray:
     return np.array([e.parameters for e in test.entries])
 
 
@@ -85,11 +85,11 @@ def only(wanted: Callable[[Entry], bool]) -> Rule:
     return score
 
 
-def training(test: PseudoTest) -> np.ndarray:
+def training(test: FittedTest) -> np.ndarray:
     return np.array([r2(test.seen.y, e.inside) for e in test.entries])
 
 
-def bic(test: PseudoTest) -> np.ndarray:
+def bic(test: FittedTest) -> np.ndarray:
     n, g = test.seen.y.size, len(test.seen.group_names) * test.seen.y.shape[1]
     error = 1 - np.minimum(training(test), 1 - 1e-12)
     return -(n * np.log(error) + parameters(test) * g * np.log(n))
@@ -125,7 +125,7 @@ RULES: dict[str, Rule] = {
 }  # fmt: skip
 
 
-def average(base: Rule, k: int, middle=np.mean) -> Callable[[PseudoTest], float]:
+def average(base: Rule, k: int, middle=np.mean) -> Callable[[FittedTest], float]:
     """R2 of the mean prediction of the best k laws (each with its best objective)."""
 
     def value(test):
@@ -149,7 +149,7 @@ def main() -> None:
     parser.add_argument("--picks", default="")
     given = parser.parse_args()
     tasks = given.tasks or sorted(p.stem for p in given.pool.glob("*.pickle"))
-    pools: dict[str, list[PseudoTest]] = {
+    pools: dict[str, list[FittedTest]] = {
         t: pickle.loads((given.pool / f"{t}.pickle").read_bytes()) for t in tasks
     }
     print("| rule | " + " | ".join(tasks) + " | mean |\n" + "|---" * (len(tasks) + 2) + "|")

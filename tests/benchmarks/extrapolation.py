@@ -15,9 +15,9 @@ from laws.cutting import top
 from laws.sldbench import TASKS, load, present
 
 from sldagent.laws.choosing import Choice, choose
+from sldagent.laws.ensemble import calibrated
 from sldagent.laws.families import applicable
 from sldagent.laws.fitting import LOG_SQUARED, SQUARED, pooled_r2
-from sldagent.laws.uncertainty import calibrated
 
 SHARES = (0.2, 0.3, 0.4)
 
@@ -52,7 +52,7 @@ def main() -> None:
         beyond, truth = t.x[hidden], t.y[hidden]
         far = [t.groups[i] for i in hidden]
         predicted = choice.fit.predict(beyond, far)
-        close = [(a.law, a.objective) for a in choice.within(0.1)][:5]
+        close = choice.members()
         ensemble = calibrated(close, x, y, groups, cuts, choice.fit.units)  # type: ignore[arg-type]
         box = ensemble.interval(beyond, far)
         covered = np.mean((truth >= box.low) & (truth <= box.high))

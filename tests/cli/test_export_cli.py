@@ -52,6 +52,17 @@ def test_law_goes_into_the_run_by_default_and_prints_json(run: Run, tmp_path: Pa
     assert Path(card["folder"]) == folder
 
 
+def test_harbor_and_bundle_say_what_they_wrote(run: Run, tmp_path: Path) -> None:
+    code, out, err = export(run, "harbor", "-o", "harbor", "--no-test", cwd=tmp_path)
+    assert (code, err) == (0, "")
+    assert out.splitlines()[:2] == ["harbor/law.py", "harbor/explain.md"]
+    code, out, _ = export(run, "bundle", "-o", "handed", cwd=tmp_path)
+    assert code == 0
+    assert "handed/lineage.sqlite" in out.splitlines()
+    shown = call(run, "best", "handed", "--json", cwd=tmp_path)
+    assert shown[0] == 0
+
+
 def test_html_and_plots(run: Run, tmp_path: Path) -> None:
     code, out, _ = call(run, "lineage", "html", "made", "-o", "page.html", cwd=tmp_path)
     assert (code, out) == (0, "page.html\n")

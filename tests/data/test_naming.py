@@ -22,7 +22,7 @@ MEANINGS = {
     Meaning.SEED: "seed data_seed",
     Meaning.STATE: "State status",
     Meaning.CLOCK: "Wall_time _timestamp _runtime Created gpu_hours date",
-    Meaning.NOTE: "grad_norm tokens_per_sec Notes Tags mfu",
+    Meaning.NOTE: "usd cost price_eur grad_norm tokens_per_sec Notes Tags mfu",
 }
 
 

@@ -103,3 +103,54 @@ def test_laws_without_the_slots_are_refused() -> None:
     found, _, _ = _fitted("hill")
     with pytest.raises(DataError, match="exactly one"):
         allocate(found, C)
+
+
+STEP = {"lr": (1.79, -0.713, 0.307), "batch": (0.58, 0.0, 0.571)}  # arXiv 2503.04715
+
+
+def _step_law(quantity: str, n: float, d: float) -> float:
+    c, a, b = STEP[quantity]
+    return float(c * n**a * d**b)
+
+
+def _tuned():  # type: ignore[no-untyped-def]
+    """A valley whose floor is Chinchilla's law and whose optima are the Step Law's."""
+    roles = (Role.RATE, Role.BATCH, Role.DATA, Role.SIZE)
+    rng = np.random.default_rng(1)
+    n, d = 10 ** rng.uniform(7.5, 9, 300), 10 ** rng.uniform(9, 11, 300)
+    rate = np.array([_step_law("lr", *at) for at in zip(n, d, strict=True)])
+    batch = np.array([_step_law("batch", *at) for at in zip(n, d, strict=True)])
+    eta, b = rate * np.exp(rng.uniform(-1.5, 1.5, 300)), batch * np.exp(rng.uniform(-1.5, 1.5, 300))
+    y = 1.8172 + 482.01 * n**-0.3478 + 2085.43 * d**-0.3658
+    y = y + 0.02 * np.log(eta / rate) ** 2 + 0.01 * np.log(b / batch) ** 2
+    x = np.column_stack([eta, b, d, n])
+    return fit(find("valley", roles), x, y), x, y
+
+
+def test_rate_and_batch_come_with_the_budget() -> None:
+    found, x, _ = _tuned()
+    exact = chinchilla_optimum(EPOCH.values, 1e20)
+    best = allocate(found, 1e20, x=x)
+    assert best.size == pytest.approx(exact.size, rel=0.02)
+    assert best.loss == pytest.approx(exact.loss, rel=1e-3)
+    assert best.tuned["eta"] == pytest.approx(_step_law("lr", best.size, best.data), rel=0.02)
+    assert best.tuned["b"] == pytest.approx(_step_law("batch", best.size, best.data), rel=0.02)
+    assert best.warning == ""
+    given = allocate(found, 1e20, x=x, others={"eta": 1e-3})
+    assert given.tuned.keys() == {"b"}
+    assert given.loss > best.loss
+
+
+def test_rate_and_batch_of_a_planned_run() -> None:
+    found, x, y = _tuned()
+    best = allocate(found, None, x=x, others={"N": 4e8, "D": 8e9})
+    assert (best.size, best.data) == (4e8, 8e9)
+    assert best.tuned["eta"] == pytest.approx(_step_law("lr", 4e8, 8e9), rel=0.02)
+    drawn = bootstrap(found, x, y, draws=20)
+    box = allocation_intervals(drawn, None, x=x, others={"N": 4e8, "D": 8e9}, level=0.9)
+    low, high = box["eta"]
+    assert low * 0.99 < best.tuned["eta"] < high * 1.01
+    with pytest.raises(DataError, match="both size and data"):
+        allocate(found, None, x=x, others={"N": 4e8})
+    with pytest.raises(DataError, match="a value for eta"):
+        allocate(found, 1e20)

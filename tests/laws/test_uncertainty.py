@@ -5,10 +5,11 @@ import pytest
 from laws.synthetic import features
 
 from sldagent.errors import DataError
+from sldagent.laws.ensemble import Ensemble, calibrated
 from sldagent.laws.expressions import Array
 from sldagent.laws.families import find
 from sldagent.laws.fitting import HUBER_LOG, LOG_SQUARED, SQUARED, fit
-from sldagent.laws.uncertainty import Ensemble, Resampling, bootstrap, calibrated
+from sldagent.laws.uncertainty import Resampling, bootstrap
 from sldagent.task import Role
 
 ROLES = (Role.DATA,)

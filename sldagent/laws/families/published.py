@@ -55,3 +55,4 @@ MUENNIGHOFF = Published(
     _effective(6.255414, 7.3049974, 0.6254804, 0.3526596) | {"R_D": 15.387756, "R_N": 5.309743},
     "Muennighoff et al. 2023, arXiv 2305.16264, README of huggingface/datablations",
 )
+BY_LAW = {published.law: published for published in (EPOCH, MUENNIGHOFF)}

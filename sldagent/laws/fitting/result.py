@@ -90,7 +90,7 @@ class Fit:
 
     def params(self, group: str | None = None, target: int = 0) -> dict[str, float]:
         """Parameters by name in the table's units (in centred units where `law.centred`)."""
-        outcome = self.outcomes[self._index(group)][target]
+        outcome = self.outcomes[self.index(group)][target]
         if self.law.centred:
             return dict(zip(self.law.names, outcome.values, strict=True))
         centres = [self.units.scale[c] for c in self.law.columns]
@@ -110,13 +110,14 @@ class Fit:
         """
         u = self.units.apply(np.atleast_2d(np.asarray(x, float)))
         if groups is None or isinstance(groups, str):
-            index = np.full(len(u), self._index(groups))
+            index = np.full(len(u), self.index(groups))
         else:
-            index = np.array([self._index(g) for g in groups])
+            index = np.array([self.index(g) for g in groups])
         columns = self.values[index].transpose(1, 2, 0)
         return evaluate(self.law, u, columns)
 
-    def _index(self, group: str | None) -> int:
+    def index(self, group: str | None) -> int:
+        """The number of a group; None where there is one only. Raises DataError for an unknown."""
         if group is None and len(self.groups) == 1:
             return 0
         if group not in self.groups:

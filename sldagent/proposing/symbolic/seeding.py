@@ -10,6 +10,7 @@ from sldagent.laws.codegen import Form, Link
 from sldagent.laws.expressions import Law
 from sldagent.laws.families import applicable
 from sldagent.laws.fitting import HUBER_LOG, LOG_SQUARED, SOFT_L1, SQUARED, Objective
+from sldagent.program import Program
 from sldagent.proposing.base import Start
 from sldagent.proposing.symbolic.setting import Setting
 from sldagent.table import Table
@@ -49,6 +50,16 @@ def seeds(task: Task, table: Table) -> list[Start]:
         if len(chosen) == most:
             break
     return [Start(setting.program(form), "symbolic", change) for form, change in chosen.values()]
+
+
+def plainest(task: Task, table: Table) -> Program:
+    """The program of the law with the fewest parameters, to begin a search with nothing known."""
+    setting = Setting.of(task, table)
+    law = min(
+        _ranked(setting, abound=False),
+        key=lambda law: (len(law.parameters), -len(law.slots), len(law.formula)),
+    )
+    return setting.program(setting.form(law))
 
 
 def _forms(setting: Setting, most: int, abound: bool) -> Iterator[Seed]:

@@ -1,0 +1,47 @@
+"""Points and numbers that commands are given as text."""
+
+from pathlib import Path
+from typing import Any
+
+from sldagent.errors import UsageError
+
+
+def numbers(text: str, option: str) -> dict[str, float]:
+    """`NAME=NUMBER`, several with commas between."""
+    values = {}
+    for name, word in _pairs(text, option):
+        try:
+            values[name] = float(word)
+        except ValueError:
+            raise _wrong(text, option) from None
+    return values
+
+
+def point(text: str, option: str) -> dict[str, Any]:
+    """The same, and perhaps `group=NAME`."""
+    return {
+        name: word if name == "group" else numbers(f"{name}={word}", option)[name]
+        for name, word in _pairs(text, option)
+    }
+
+
+def _pairs(text: str, option: str) -> list[tuple[str, str]]:
+    parts = [part.partition("=") for part in text.split(",")]
+    if not all(equals for _, equals, _ in parts):
+        raise _wrong(text, option)
+    return [(name.strip(), word.strip()) for name, _, word in parts]
+
+
+def _wrong(text: str, option: str) -> UsageError:
+    return UsageError(f"{option} '{text}' must be NAME=NUMBER, several with commas between")
+
+
+def read_points(path: str) -> list[dict[str, Any]]:
+    """Rows of a CSV file with a column for each feature, and perhaps `group`."""
+    import csv
+
+    try:
+        with Path(path).open(newline="", encoding="utf-8-sig") as file:
+            return [dict(row) for row in csv.DictReader(file)]
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: {error}") from None

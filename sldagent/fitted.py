@@ -1,0 +1,162 @@
+"""A fitted law that predicts and decides, with all it needs to do so again from a file."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sldagent.errors import DataError, UsageError
+from sldagent.laws.allocation import Allocation, allocate, allocation_intervals
+from sldagent.laws.ensemble import Ensemble, Interval
+from sldagent.laws.families import find
+from sldagent.laws.fitting import Fit
+from sldagent.laws.uncertainty import Bootstrap
+from sldagent.laws.warnings import extrapolation_warnings
+from sldagent.task import Role
+
+SCHEMA = 1
+_TUNING_DRAWS = 100  # of intervals where every draw has a search over rate and batch
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class FittedLaw:
+    """A law with its bootstrap refits, the laws that are as good, and the range of the rows.
+
+    Attributes:
+        features: Names of the feature columns.
+        roles: Their roles.
+        targets: Names of the targets.
+        ensemble: The law and those as good beyond the data, each with its refits.
+        box: Least and largest training value of each feature (2, F).
+        level: Of intervals for parameters and decisions; `ensemble.level` is that of predictions.
+    """
+
+    features: tuple[str, ...]
+    roles: tuple[Role | None, ...]
+    targets: tuple[str, ...]
+    ensemble: Ensemble
+    box: Floats
+    level: float
+
+    @property
+    def drawn(self) -> Bootstrap:
+        """Refits of the law."""
+        return self.ensemble.members[0]
+
+    @property
+    def fit(self) -> Fit:
+        """The law as it was fitted to all rows."""
+        return self.drawn.fit
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Groups that have constants."""
+        return self.fit.groups
+
+    def predict(self, x: Floats, groups: Sequence[str]) -> Interval:
+        """Predictions at data points (N, F), with what each part of the doubt adds."""
+        return self.ensemble.interval(x, list(groups))
+
+    def far(self, x: Floats) -> tuple[str, ...]:
+        """A line where points lie further beyond the data than these reach."""
+        return extrapolation_warnings(self.box, x, self.roles)
+
+    def allocate(
+        self, flops: float | None, group: str, given: Mapping[str, float]
+    ) -> tuple[Allocation, dict[str, tuple[float, float]]]:
+        """The best size and data for a budget of 6ND FLOPs, with intervals of `level`.
+
+        `given` has values of features, by column name or by the law's symbol for it.
+        """
+        others = {self._symbol(name): value for name, value in given.items()}
+        best = allocate(self.fit, flops, group=group, others=others, x=self.box)
+        drawn = self.drawn
+        if best.tuned:
+            drawn = Bootstrap(drawn.fit, drawn.draws[:_TUNING_DRAWS], drawn.noise)
+        ends = allocation_intervals(
+            drawn, flops, group=group, others=others, x=self.box, level=self.level
+        )
+        return best, ends
+
+    def name(self, symbol: str) -> str:
+        """The column behind a symbol of the law."""
+        column = next(slot.column for slot in self.fit.law.slots if slot.symbol == symbol)
+        return self.features[column]
+
+    def _symbol(self, name: str) -> str:
+        slots = self.fit.law.slots
+        for slot in slots:
+            if name in (slot.symbol, self.features[slot.column]):
+                return slot.symbol
+        known = ", ".join(f"{self.features[s.column]} ({s.symbol})" for s in slots)
+        raise UsageError(f"{self.fit.law.name} has no feature '{name}'; it has: {known}")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data from which `from_dict` makes the same law again."""
+        return {
+            "schema": SCHEMA,
+            "features": list(self.features),
+            "roles": [None if role is None else str(role) for role in self.roles],
+            "targets": list(self.targets),
+            "box": self.box.tolist(),
+            "level": self.level,
+            "stretch": self.ensemble.stretch,
+            "prediction_level": self.ensemble.level,
+            "members": [
+                {
+                    "fit": member.fit.as_dict(),
+                    "draws": member.draws.tolist(),
+                    "noise": [[column.tolist() for column in row] for row in member.noise],
+                }
+                for member in self.ensemble.members
+            ],
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "FittedLaw":
+        """The law of `as_dict`; formulas are found by name, never read.
+
+        Raises:
+            DataError: The data are of another version, or of a law that is no longer the same.
+        """
+        if data.get("schema") != SCHEMA:
+            raise DataError(f"this fit has schema {data.get('schema')}, not {SCHEMA}: fit again")
+        roles = tuple(None if role is None else Role(role) for role in data["roles"])
+        members = tuple(
+            Bootstrap(
+                Fit.from_dict(member["fit"], find(member["fit"]["law"], roles)),
+                np.array(member["draws"], dtype=float),
+                tuple(tuple(np.array(c, dtype=float) for c in row) for row in member["noise"]),
+            )
+            for member in data["members"]
+        )
+        return cls(
+            tuple(data["features"]),
+            roles,
+            tuple(data["targets"]),
+            Ensemble(members, float(data["stretch"]), float(data["prediction_level"])),
+            np.array(data["box"], dtype=float),
+            float(data["level"]),
+        )
+
+
+def read_fitted(file: Path) -> FittedLaw:
+    """The law in what `sldagent fit --json` printed.
+
+    Raises:
+        DataError: The file cannot be read, or is no such output.
+    """
+    try:
+        data = json.loads(file.read_text("utf-8"))
+        return FittedLaw.from_dict(data["fitted"])
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{file}: {error}") from None
+    except json.JSONDecodeError as error:
+        raise DataError(f"{file} is no JSON: {error}") from None
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DataError(f"{file} is not what `sldagent fit … --json` prints: {error!r}") from None

@@ -1,0 +1,137 @@
+"""Predictions and budgets of fitted laws and of runs, as plain rows."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sldagent.errors import UsageError
+from sldagent.fitted import FittedLaw
+
+if TYPE_CHECKING:
+    from sldagent.export.refit import Refitter
+    from sldagent.export.winner import Found
+    from sldagent.laws.ensemble import Interval
+
+Floats = NDArray[np.float64]
+_DRAWS = 100  # refits of a run's program
+_GROUP = "group"
+
+
+def predict_fitted(law: FittedLaw, points: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of `api.predict` by a fitted law."""
+    if not points:
+        return []
+    x, groups, at = _table(points, law.features, law.groups)
+    far = [law.far(x[[i]]) for i in range(len(x))]
+    return _rows(law.predict(x, groups), law.targets, groups, at, far, law.ensemble.level)
+
+
+def predict_run(
+    found: "Found", refitter: "Refitter", points: Sequence[Mapping[str, Any]], level: float,
+    seconds: float,
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Rows of `api.predict` by a run's program; the model's part is the spread of its rivals."""
+    from sldagent.export.ahead import look_ahead
+    from sldagent.laws.warnings import extrapolation_warnings
+
+    task = found.task
+    x, groups, at = _table(points, task.feature_names, found.table.group_names)
+    roles = [column.role for column in task.features]
+    far = [extrapolation_warnings(found.table.x, x[[i]], roles) for i in range(len(x))]
+    interval = look_ahead(found, refitter, x, groups, level, _DRAWS, seconds)
+    return _rows(interval, task.target_names, groups, at, far, level)
+
+
+def allocate_fitted(
+    law: FittedLaw, flops: float | None, given: Mapping[str, float], group: str | None
+) -> list[dict[str, Any]]:
+    """Rows of `api.allocate` by a fitted law."""
+    rows = []
+    for name in _chosen(group, law.groups):
+        best, ends = law.allocate(flops, name, given)
+        tuned = {law.name(symbol): value for symbol, value in best.tuned.items()}
+        intervals = {
+            law.name(key) if key in best.tuned else key: list(pair) for key, pair in ends.items()
+        }
+        rows.append(
+            {
+                "group": name,
+                "flops": best.flops,
+                "size": best.size,
+                "data": best.data,
+                "ratio": best.data / best.size,
+                "loss": best.loss,
+                "tuned": tuned,
+                "intervals": intervals,
+                "level": law.level,
+                "warning": best.warning,
+            }
+        )
+    return rows
+
+
+def allocate_run(
+    found: "Found", refitter: "Refitter", flops: float | None, given: Mapping[str, float],
+    group: str | None, level: float, seconds: float,
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Rows of `api.allocate` by a run's program."""
+    from sldagent.export.ahead import spend
+
+    names = _chosen(group, found.table.group_names)
+    return spend(found, refitter, flops, given, names, level, _DRAWS, seconds)
+
+
+def _chosen(group: str | None, known: Sequence[str]) -> list[str]:
+    if group is None:
+        return list(known)
+    if group not in known:
+        raise UsageError(f"no group '{group}'; there are: {', '.join(known)}")
+    return [group]
+
+
+def _table(
+    points: Sequence[Mapping[str, Any]], features: Sequence[str], groups: Sequence[str]
+) -> tuple[Floats, list[str], list[dict[str, float]]]:
+    """Points as (N, F) with a group each; a point that names none stands for all groups."""
+    x, named, at = [], [], []
+    for point in points:
+        given = {name: value for name, value in point.items() if name != _GROUP}
+        if set(given) != set(features):
+            wrong = [n for n in given if n not in features]
+            what = f"no feature '{wrong[0]}'" if wrong else "a value is missing"
+            raise UsageError(f"{what}: a point has a number for each of {', '.join(features)}")
+        for group in _chosen(point.get(_GROUP), groups):
+            try:
+                row = [float(given[name]) for name in features]
+            except (TypeError, ValueError):
+                raise UsageError(f"a point's values must be numbers: {dict(point)}") from None
+            x.append(row)
+            named.append(group)
+            at.append(dict(zip(features, row, strict=True)))
+    return np.array(x, dtype=float).reshape(len(x), len(features)), named, at
+
+
+def _rows(
+    interval: "Interval", targets: Sequence[str], groups: Sequence[str],
+    at: Sequence[dict[str, float]], far: Sequence[tuple[str, ...]], level: float,
+) -> list[dict[str, Any]]:  # fmt: skip
+    parts = ("value", "low", "high", "parameter", "model")
+    return [
+        {
+            "group": group,
+            "at": place,
+            "values": {
+                target: {part: _finite(getattr(interval, part)[i, t]) for part in parts}
+                for t, target in enumerate(targets)
+            },
+            "level": level,
+            "warnings": list(words),
+        }
+        for i, (group, place, words) in enumerate(zip(groups, at, far, strict=True))
+    ]
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
