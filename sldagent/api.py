@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from sldagent.export.winner import Found, Winner
     from sldagent.export.write import Export, ScoreTest, Trace
     from sldagent.formula import Formula
+    from sldagent.measure.campaign import Cost
+    from sldagent.measure.journal import Journal
+    from sldagent.measure.spec import Row
     from sldagent.program import Program
     from sldagent.run import Run
     from sldagent.sandbox.process import TemplateSandbox
@@ -384,6 +387,35 @@ def list_runs(runs: str | Path = "runs") -> "list[Run]":
     from sldagent.run import Run, run_folders
 
     return [Run.open(folder) for folder in run_folders(runs)]
+
+
+def open_measured(task: str, folder: "str | Path") -> "Journal":
+    """The runs of a table of our own in a folder, which need not exist; see `measure`."""
+    from sldagent.measure.campaign import open_journal
+    from sldagent.measure.plans import make_plan
+
+    return open_journal(make_plan(task), Path(folder))
+
+
+def measuring_cost(journal: "Journal") -> "Cost":
+    """What the runs that are missing cost."""
+    from sldagent.measure.campaign import remaining
+
+    return remaining(journal)
+
+
+def measure(
+    journal: "Journal",
+    workers: int | None = None,
+    together: int = 1,
+    most: int | None = None,
+    finished: "Callable[[Row, Cost], None] | None" = None,
+) -> None:
+    """Trains what is missing of a table of our own; see `sldagent.measure.campaign.run`."""
+    from sldagent.measure import campaign
+
+    watch = campaign.Watch() if finished is None else campaign.Watch(finished=finished)
+    campaign.run(journal, workers, together, most, watch)
 
 
 def diagnose(data: str | None = None) -> list[tuple[str, bool, str]]:

@@ -26,6 +26,7 @@ _COMMANDS = {
     "export": ("sldagent.cli.export", "Take a run's result along: law, benchmark files, plots."),
     "fit": ("sldagent.cli.fit", "Fit a law to a table, say how sure it is, and what it predicts."),
     "lineage": ("sldagent.cli.lineage", "Look at the candidates of a run."),
+    "measure": ("sldagent.cli.measure", "Train the runs of a table of our own."),
     "resume": ("sldagent.cli.evolve", "Go on with an interrupted run."),
     "runs": ("sldagent.cli.runs", "List, show, compare and remove runs."),
     "tasks": ("sldagent.cli.tasks", "List, show, check, fetch and make discovery tasks."),

@@ -1,0 +1,99 @@
+"""The designed grids: which runs make a task's table.
+
+Sizes, tokens and unique tokens lie on geometric grids over two decades, so that none can be told
+from another. What is largest is the test table.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+
+from sldagent.errors import UsageError
+from sldagent.measure.spec import Row, RunSpec, Stage
+
+# Columns of a task's table, in the order of its file, as functions of a finished run.
+Columns = dict[str, Callable[[Row], object]]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The runs of a task's table, in the order in which they are trained.
+
+    Attributes:
+        tuning: A sweep that gives the learning rates of the runs that name none; trained first.
+        grid: In an order that mixes sizes, so that a part of them covers the whole range.
+        columns: Of the tables.
+    """
+
+    task: str
+    tuning: tuple[RunSpec, ...]
+    grid: tuple[RunSpec, ...]
+    columns: Columns
+
+    @property
+    def runs(self) -> tuple[RunSpec, ...]:
+        """All of them."""
+        return self.tuning + self.grid
+
+
+def make_plan(task: str) -> Plan:
+    """The plan for a task.
+
+    Raises:
+        UsageError: There is none.
+    """
+    if task not in _PLANS:
+        raise UsageError(f"no runs are planned for task '{task}'; there are: {', '.join(_PLANS)}")
+    return _PLANS[task]()
+
+
+_BATCH = 8
+
+
+def _data_constrained() -> Plan:
+    tuning = [
+        RunSpec("tuning", width, tokens, tokens, _BATCH, 2.0**-power)
+        for width, tokens, power in product((8, 24, 64), (2**16, 2**19), range(4, 10))
+    ]
+    widths = (8, 12, 16, 24, 32, 48, 64)
+    shapes = [
+        (2**unique, 2**epochs)
+        for unique, most in ((15, 5), (17, 4), (19, 2), (21, 0))
+        for epochs in range(most + 1)
+    ]
+    train = [(w, u, e, 0) for w, (u, e) in product(widths, shapes)]
+    train += [
+        (w, u, e, 0)
+        for w, (u, e) in product((8, 16, 24), ((2**19, 8), (2**19, 16), (2**21, 2), (2**21, 4)))
+    ]
+    noise = ((8, 2**19, 1), (16, 2**15, 16), (32, 2**17, 4), (48, 2**15, 2))
+    train += [(*cell, seed) for cell, seed in product(noise, (1, 2))]
+    test = [
+        (96, 2**15, 4), (96, 2**15, 16), (96, 2**17, 1), (96, 2**17, 4), 
+        (96, 2**19, 1), (96, 2**19, 4), (96, 2**21, 1), (64, 2**19, 8), (64, 2**21, 2),
+        (48, 2**19, 8), (48, 2**21, 2), (32, 2**17, 64), (32, 2**19, 16),
+        (32, 2**21, 4), (12, 2**22, 4),
+    ]  # fmt: skip
+
+    def spec(stage: Stage, width: int, unique: int, epochs: int, seed: int = 0) -> RunSpec:
+        return RunSpec(stage, width, unique, unique * epochs, _BATCH, None, seed)
+
+    grid = [spec("train", *cell) for cell in train] + [spec("test", *cell) for cell in test]
+    columns: Columns = {
+        "group": lambda row: "all_data",
+        "unique_tokens": lambda row: row.unique_tokens,
+        "params": lambda row: row.params,
+        "tokens": lambda row: row.tokens,
+        "loss": lambda row: row.loss,
+    }
+    return Plan("data_constrained", tuple(tuning), _mixed(grid), columns)
+
+
+def _mixed(grid: list[RunSpec]) -> tuple[RunSpec, ...]:
+    order = np.random.default_rng(0).permutation(len(grid))
+    return tuple(grid[i] for i in order)
+
+
+_PLANS = {"data_constrained": _data_constrained}
