@@ -21,7 +21,8 @@ from sldagent.measure.plans import Plan
 from sldagent.measure.spec import LAYERS, VOCABULARY, WINDOW, Row, RunSpec
 from sldagent.measure.tuning import TunedRate, tune
 
-_ASSUMED_SPEED = 1e10  # floating-point operations a second of one process, before any run is done
+_ASSUMED_SPEED = 1e10  # floating-point operations a second of one process
+_ENOUGH = 1e12  # operations done, after which compiling no longer hides the speed
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Cost:
         runs: Still to train.
         seconds: Of all processes together, at the speed of the runs so far.
         speed: Floating-point operations a second of one process.
-        assumed: Whether no run is done yet, so that the speed is a guess.
+        assumed: Whether too few runs are done to know the speed.
     """
 
     runs: int
@@ -59,8 +60,9 @@ def remaining(journal: Journal) -> Cost:
     left = [spec for spec in journal.plan.runs if spec.key not in journal.rows]
     seconds = sum(row.seconds for row in journal.rows.values())
     done = sum(row.flops for row in journal.rows.values())
-    speed = done / seconds if seconds else _ASSUMED_SPEED
-    return Cost(len(left), sum(spec.flops for spec in left) / speed, speed, not seconds)
+    assumed = done < _ENOUGH
+    speed = _ASSUMED_SPEED if assumed else done / seconds
+    return Cost(len(left), sum(spec.flops for spec in left) / speed, speed, assumed)
 
 
 def run(

@@ -107,6 +107,7 @@ def _parse(line: dict[str, str]) -> Row:
         loss=number("loss"),
         train_loss=number("train_loss"),
         seconds=float(line["seconds"]),
+        cpu_seconds=float(line["cpu_seconds"]),
         finished=line["finished"],
     )
 

@@ -55,7 +55,7 @@ _BATCH = 8
 def _data_constrained() -> Plan:
     tuning = [
         RunSpec("tuning", width, tokens, tokens, _BATCH, 2.0**-power)
-        for width, tokens, power in product((8, 24, 64), (2**16, 2**19), range(4, 10))
+        for width, tokens, power in product((8, 24, 64), (2**15, 2**18), range(3, 9))
     ]
     widths = (8, 12, 16, 24, 32, 48, 64)
     shapes = [
@@ -71,10 +71,9 @@ def _data_constrained() -> Plan:
     noise = ((8, 2**19, 1), (16, 2**15, 16), (32, 2**17, 4), (48, 2**15, 2))
     train += [(*cell, seed) for cell, seed in product(noise, (1, 2))]
     test = [
-        (96, 2**15, 4), (96, 2**15, 16), (96, 2**17, 1), (96, 2**17, 4), 
-        (96, 2**19, 1), (96, 2**19, 4), (96, 2**21, 1), (64, 2**19, 8), (64, 2**21, 2),
-        (48, 2**19, 8), (48, 2**21, 2), (32, 2**17, 64), (32, 2**19, 16),
-        (32, 2**21, 4), (12, 2**22, 4),
+        (96, 2**15, 4), (96, 2**15, 16), (96, 2**17, 1), (96, 2**17, 4), (96, 2**19, 1),
+        (96, 2**21, 1), (64, 2**19, 8), (48, 2**19, 8), (48, 2**21, 2), (32, 2**17, 64),
+        (32, 2**19, 16), (32, 2**21, 4), (24, 2**22, 2), (16, 2**19, 32), (12, 2**22, 4),
     ]  # fmt: skip
 
     def spec(stage: Stage, width: int, unique: int, epochs: int, seed: int = 0) -> RunSpec:

@@ -79,6 +79,7 @@ class Row:
         loss: Validation loss in nats per byte.
         train_loss: Mean loss of the last twentieth of the steps.
         seconds: Wall seconds of training and validation, compiling included.
+        cpu_seconds: The same of the processor, which a busy machine does not stretch.
         finished: UTC.
     """
 
@@ -95,6 +96,7 @@ class Row:
     loss: float | None
     train_loss: float | None
     seconds: float
+    cpu_seconds: float
     finished: str
 
     @property

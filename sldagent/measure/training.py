@@ -40,7 +40,7 @@ def describe() -> dict[str, Any]:
 
 def train_together(specs: Sequence[RunSpec], rates: Sequence[float], text: Text) -> list[Row]:
     """Trains runs of one width, batch and length at once; the seconds are shared out evenly."""
-    began = time.monotonic()
+    began, cpu_began = time.monotonic(), time.process_time()
     width, steps = specs[0].width, specs[0].steps
     params = jax.tree.map(
         lambda *leaves: jnp.stack(leaves), *[init_params(width, s.seed) for s in specs]
@@ -60,10 +60,10 @@ def train_together(specs: Sequence[RunSpec], rates: Sequence[float], text: Text)
         losses.append(np.asarray(chunk)[:, real])
     seen = np.concatenate(losses, axis=1)[:, -max(steps // _LAST, 1) :].mean(axis=1)
     held = validate(state[0], text.validation)
-    seconds = (time.monotonic() - began) / len(specs)
-    finished = datetime.now(UTC).isoformat(timespec="seconds")
+    wall, cpu = time.monotonic() - began, time.process_time() - cpu_began
+    each = (wall / len(specs), cpu / len(specs))
     return [
-        _row(spec, rate, float(a), float(b), seconds, finished)
+        _row(spec, rate, float(a), float(b), each)
         for spec, rate, a, b in zip(specs, rates, held, seen, strict=True)
     ]
 
@@ -86,9 +86,7 @@ def validate(params: Params, windows: NDArray[np.uint8]) -> NDArray[np.float64]:
     return result
 
 
-def _row(
-    spec: RunSpec, rate: float, loss: float, seen: float, seconds: float, finished: str
-) -> Row:
+def _row(spec: RunSpec, rate: float, loss: float, seen: float, seconds: tuple[float, float]) -> Row:
     sound = bool(np.isfinite(loss) and np.isfinite(seen))
     return Row(
         key=spec.key,
@@ -103,8 +101,9 @@ def _row(
         seed=spec.seed,
         loss=round(loss, 6) if sound else None,
         train_loss=round(seen, 6) if sound else None,
-        seconds=round(seconds, 3),
-        finished=finished,
+        seconds=round(seconds[0], 3),
+        cpu_seconds=round(seconds[1], 3),
+        finished=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 
 
