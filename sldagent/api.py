@@ -200,15 +200,17 @@ def build_evaluator(
     on the test rows, which are read now).
     """
     from sldagent.cuts import make_cuts
-    from sldagent.data.sources import load_train
+    from sldagent.data.sources import load_or_measured, load_train
 
-    table = load_train(task, data)
     if split == "test":
         from sldagent.data.test_rows import join_test, load_test
 
+        # Of a source that nobody named no test row is read.
+        table = load_train(task, data)
         table, cut = join_test(task, table, load_test(task, table, data))
         cuts: tuple[Cut, ...] = (cut,)
     else:
+        task, table = load_or_measured(task, data)
         cuts = make_cuts(task, table)
     return _evaluator(task, table, cuts, config or EvaluationConfig(), split, unprotected)
 
@@ -267,13 +269,12 @@ def formula(
     the training rows of the group (the first unless named). See `sldagent.tracer` and, for what a
     Formula offers, `sldagent.formula`.
     """
-    from sldagent.data.sources import load_train
+    from sldagent.data.sources import load_or_measured
     from sldagent.program import Program
     from sldagent.tracer import open_tracer, trace_group
 
     loaded = program if isinstance(program, Program) else load_program(program)
-    chosen = load_task(task) if isinstance(task, str) else task
-    table = load_train(chosen, data)
+    chosen, table = load_or_measured(load_task(task) if isinstance(task, str) else task, data)
     with open_tracer() as sandbox:
         require_protection(sandbox, unprotected)
         return trace_group(loaded, chosen, table, params, sandbox, group)
@@ -441,7 +442,7 @@ def fit(
     Either `table` (a CSV or parquet file) with `features` as NAME=ROLE and `targets`, or a `task`
     whose rows are found as everywhere. The result has `report()`, `predict`, `allocate`, `fit`.
     """
-    from sldagent.data.sources import load_train
+    from sldagent.data.sources import load_or_measured
     from sldagent.data.tables import read_table
     from sldagent.tablefit import describe_columns, fit_table
 
@@ -450,8 +451,8 @@ def fit(
         return fit_table(described, read_table(Path(table), described), law, draws, level)
     if task is None:
         raise UsageError("fit needs a table or a task")
-    chosen = load_task(task) if isinstance(task, str) else task
-    return fit_table(chosen, load_train(chosen, data), law, draws, level)
+    chosen, rows = load_or_measured(load_task(task) if isinstance(task, str) else task, data)
+    return fit_table(chosen, rows, law, draws, level)
 
 
 def predict_at(found: "TableFit", at: "Mapping[str, float]") -> dict[str, Any]:

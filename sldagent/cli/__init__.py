@@ -9,10 +9,12 @@ import importlib
 import json
 import signal
 import sys
+import warnings
+from typing import Any
 
 import click
 
-from sldagent.errors import SldagentError
+from sldagent.errors import SldagentError, SourceWarning
 
 # command -> (module, one line for the overview; the command's own help must start with it)
 _COMMANDS = {
@@ -75,7 +77,19 @@ def main() -> None:
         raise
 
 
+_show_usually = warnings.showwarning
+
+
+def _show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+    """Shows our own warnings as one line, all others as usual."""
+    if issubclass(category, SourceWarning):
+        click.echo(f"warning: {message}", err=True)
+    else:
+        _show_usually(message, category, *where, **more)
+
+
 def _run() -> None:
+    warnings.showwarning = _show
     try:
         code = cli.main(standalone_mode=False)
         sys.stdout.flush()

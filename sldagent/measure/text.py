@@ -98,4 +98,5 @@ def _windows(content: bytes) -> NDArray[np.uint8]:
     tokens = np.minimum(np.frombuffer(content, np.uint8), _OTHER)
     count = max((len(tokens) - 1) // WINDOW, 0)
     starts = np.arange(count)[:, None] * WINDOW
-    return tokens[starts + np.arange(WINDOW + 1)]
+    windows: NDArray[np.uint8] = tokens[starts + np.arange(WINDOW + 1)]
+    return windows
