@@ -14,7 +14,8 @@ from sldagent.data.tasks import find_task, list_tasks
 def summarize_tasks(data: str | None = None) -> list[dict[str, Any]]:
     """Every task: name, title, features, targets, limit, training `table` or None, and `measured`.
 
-    The last says whether there is a table that we measured ourselves. Only names of files are looked at, and nothing is downloaded.
+    The last says whether there is a table that we measured ourselves. Only names of files are
+    looked at, and nothing is downloaded.
     """
     tasks = list_tasks()
     return [
