@@ -92,6 +92,7 @@ def run(
             raise UsageError(f"{name} must be at least 1: {value}")
     told = watch or Watch()
     journal.agree(_recipe(journal.plan))
+    journal.write_tables()  # the plan may have changed since
     budget = _Budget(most)
     count = workers or os.cpu_count() or 1
     context = multiprocessing.get_context("spawn")

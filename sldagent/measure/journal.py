@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sldagent.errors import DataError, UsageError
+from sldagent.measure.card import write_card
 from sldagent.measure.plans import Plan
 from sldagent.measure.spec import Row
 
@@ -17,7 +18,7 @@ _COLUMNS = [field.name for field in fields(Row)]
 
 
 class Journal:
-    """`runs.csv` with all finished runs, `recipe.json`, and the tables that follow from the runs.
+    """`runs.csv` with all finished runs, `recipe.json`, and the tables and card made of them.
 
     A row is on the disk before the next run is reported; a line that a power cut tore is dropped.
     """
@@ -26,6 +27,7 @@ class Journal:
         self.folder = folder
         self.plan = plan
         self._file = folder / "runs.csv"
+        self._recipe = folder / "recipe.json"
         self.rows: dict[str, Row] = {row.key: row for row in self._read()}
 
     def agree(self, recipe: dict[str, Any]) -> None:
@@ -34,7 +36,7 @@ class Journal:
         Raises:
             UsageError: The folder's runs were made by another recipe, and would not compare.
         """
-        file = self.folder / "recipe.json"
+        file = self._recipe
         sitting = recipe.pop("sitting")
         recipe["sittings"] = [sitting]
         if file.is_file():
@@ -62,7 +64,7 @@ class Journal:
         self.write_tables()
 
     def write_tables(self) -> None:
-        """`train.csv` and `test.csv` of the finished runs, in the order of the plan."""
+        """`train.csv` and `test.csv` of the finished runs, in the order of the plan; the card."""
         columns = self.plan.columns
         for split in ("train", "test"):
             keys = [spec.key for spec in self.plan.grid if spec.stage == split]
@@ -74,6 +76,8 @@ class Journal:
             ]
             if lines:
                 _replace(self.folder / f"{split}.csv", _csv(list(columns), lines))
+        recipe = json.loads(self._recipe.read_text("utf-8"))
+        _replace(self.folder / "card.md", write_card(self.plan, self.rows, recipe))
 
     def _read(self) -> list[Row]:
         if not self._file.is_file():

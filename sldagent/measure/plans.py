@@ -50,6 +50,7 @@ def make_plan(task: str) -> Plan:
 
 
 _BATCH = 8
+_FEWEST_STEPS = 16
 
 
 def _data_constrained() -> Plan:
@@ -105,4 +106,35 @@ def _mixed(grid: list[RunSpec]) -> tuple[RunSpec, ...]:
     return tuple(grid[i] for i in order)
 
 
-_PLANS = {"data_constrained": _data_constrained}
+def _lr_bsz() -> Plan:
+    cells = [(8, d) for d in (15, 17, 19, 21, 22)] + [(16, d) for d in (16, 18, 20, 22)]
+    cells += [(32, d) for d in (15, 17, 19, 21)] + [(64, d) for d in (16, 18, 20)]
+    larger = [(96, 17), (96, 19), (64, 21)]
+    # Batch, and factor on the rate about which a cell is centred.
+    around = [(2, 0.5), (2, 2.0), (8, 0.25), (8, 1.0), (8, 4.0), (32, 0.5), (32, 2.0), (128, 1.0)]
+    centre = [(2, 1.0), (8, 0.5), (8, 2.0), (32, 1.0), (128, 0.5)]
+    noise = [(8, 19), (16, 16), (32, 17), (64, 16)]
+
+    def spec(
+        stage: Stage, width: int, power: int, batch: int, factor: float, seed: int = 0
+    ) -> RunSpec:
+        tokens = 2**power
+        # As tuned for data_constrained with 8 windows, and the usual square root of the batch.
+        rate = factor * 2.07 * count_params(width) ** -0.327 * tokens**-0.116 * (batch / 8) ** 0.5
+        return RunSpec(stage, width, tokens, tokens, batch, float(f"{rate:.3g}"), seed)
+
+    grid = [spec("train", *cell, *point) for cell, point in product(cells, around)]
+    grid += [spec("train", *cell, 8, 1.0, seed) for cell, seed in product(noise, (1, 2))]
+    grid += [spec("test", *cell, *point) for cell, point in product(larger, centre)]
+    columns: Columns = {
+        "group": lambda row: "all_data",
+        "lr": lambda row: row.rate,
+        "bsz": lambda row: row.batch,
+        "data_size": lambda row: row.tokens,
+        "non_embedding_param_size": lambda row: row.inner_params,
+        "lm_loss": lambda row: row.loss,
+    }
+    return Plan("lr_bsz", (), _mixed([s for s in grid if s.steps >= _FEWEST_STEPS]), columns)
+
+
+_PLANS = {"data_constrained": _data_constrained, "lr_bsz": _lr_bsz}

@@ -118,7 +118,7 @@ def test_same_seed_same_lineage_with_one_worker_and_two(
 def test_no_data_ends_with_exit_code_3_and_the_ways_to_get_some(
     tmp_path: Path, environment: dict[str, str]
 ) -> None:
-    result = sldagent("evolve", "--task", "data_constrained", cwd=tmp_path, env=environment)
+    result = sldagent("evolve", "--task", "moe", cwd=tmp_path, env=environment)
     assert result.returncode == 3
     assert len(result.stderr.splitlines()) == 1
     assert "--data" in result.stderr
