@@ -61,7 +61,7 @@ def cli(debug: bool) -> None:
     """Discover scaling laws from small training runs.
 
     \b
-    sldagent evolve --task data_constrained --generations 50 --data DIR
+    sldagent evolve --task data_constrained --generations 50
     """  # noqa: D301 -- \b tells click to keep the lines as they are
 
 

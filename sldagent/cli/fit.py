@@ -56,7 +56,7 @@ def fit(
     sldagent fit runs.csv --feature params=size --feature tokens=data --target loss
     sldagent fit runs.csv --feature params=size --feature tokens=data --target loss \
         --law chinchilla --flops 1e22 --predict params=7e9,tokens=2e11
-    sldagent fit --task data_constrained --data DIR
+    sldagent fit --task data_constrained@measured
     """  # noqa: D301
     if (table is None) == (task is None):
         raise UsageError("name either a TABLE with --feature and --target, or a --task")

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-
 from data.conftest import CSV
+
 from sldagent.data.sources import at_hand, find_table, load_or_measured, load_train
 from sldagent.data.tasks import find_task, lasting_name, read_task
 from sldagent.errors import DataError, PrerequisiteError, SourceWarning, TaskError, UsageError
