@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from sldagent.measure.campaign import Cost
     from sldagent.measure.journal import Journal
     from sldagent.measure.spec import Row
+    from sldagent.measure.tuning import TunedRate
     from sldagent.program import Program
     from sldagent.run import Run
     from sldagent.sandbox.process import TemplateSandbox
@@ -410,13 +411,13 @@ def measure(
     workers: int | None = None,
     together: int = 1,
     most: int | None = None,
-    finished: "Callable[[Row, Cost], None] | None" = None,
+    tuned: "Callable[[TunedRate], None]" = lambda rate: None,
+    finished: "Callable[[Row, Cost], None]" = lambda row, cost: None,
 ) -> None:
     """Trains what is missing of a table of our own; see `sldagent.measure.campaign.run`."""
     from sldagent.measure import campaign
 
-    watch = campaign.Watch() if finished is None else campaign.Watch(finished=finished)
-    campaign.run(journal, workers, together, most, watch)
+    campaign.run(journal, workers, together, most, campaign.Watch(tuned, finished))
 
 
 def diagnose(data: str | None = None) -> list[tuple[str, bool, str]]:

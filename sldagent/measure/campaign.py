@@ -44,7 +44,12 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """Who is told what happens."""
+    """Who is told what happens.
+
+    Attributes:
+        tuned: Called when the learning rates are known.
+        finished: Called after every run, with what is left.
+    """
 
     tuned: Callable[[TunedRate], None] = field(default=lambda rate: None)
     finished: Callable[[Row, Cost], None] = field(default=lambda row, cost: None)
@@ -83,7 +88,7 @@ def run(
 
     Raises:
         PrerequisiteError: JAX is not installed, or a process was killed.
-        UsageError: The journal's runs were made by another recipe.
+        UsageError: The journal's runs were made by another recipe, or someone is adding to them.
     """
     if importlib.util.find_spec("jax") is None:
         raise PrerequisiteError("training needs JAX: pip install 'sldagent[measure]'")
@@ -92,38 +97,38 @@ def run(
             raise UsageError(f"{name} must be at least 1: {value}")
     told = watch or Watch()
     journal.agree(_recipe(journal.plan))
-    journal.write_tables()  # the plan may have changed since
-    budget = _Budget(most)
-    count = workers or os.cpu_count() or 1
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(count, context, _prepare_process, (together == 1,)) as pool:
+    with (
+        journal.writing(),
+        ProcessPoolExecutor(
+            workers or os.cpu_count() or 1, context, _prepare_process, (together == 1,)
+        ) as pool,
+    ):
+        journal.write_tables()  # the plan may have changed since
         try:
-            plan = journal.plan
-            _train(pool, journal, budget.take(_missing(journal, plan.tuning)), {}, together, told)
-            if _missing(journal, plan.tuning):
-                return
-            rates = {}
-            if plan.tuning:
-                tuned = tune([journal.rows[spec.key] for spec in plan.tuning])
-                told.tuned(tuned)
-                rates = {spec.key: tuned(spec) for spec in plan.grid if spec.rate is None}
-            todo = budget.take(_missing(journal, plan.grid))
-            _train(pool, journal, todo, rates, together, told)
+            _sit(pool, journal, together, most, told)
         except BaseException:
             for child in multiprocessing.active_children():
                 child.terminate()  # a run under way may take minutes; it is trained again
             raise
 
 
-class _Budget:
-    def __init__(self, most: int | None) -> None:
-        self._left = most
-
-    def take(self, specs: list[RunSpec]) -> list[RunSpec]:
-        taken = specs[: self._left]
-        if self._left is not None:
-            self._left -= len(taken)
-        return taken
+def _sit(
+    pool: ProcessPoolExecutor, journal: Journal, together: int, most: int | None, watch: Watch
+) -> None:
+    """One sitting: the sweep for the learning rates, then the grid."""
+    plan = journal.plan
+    todo = _missing(journal, plan.tuning)[:most]
+    _train(pool, journal, todo, {}, together, watch)
+    if _missing(journal, plan.tuning):
+        return
+    rates = {}
+    if plan.tuning:
+        tuned = tune([journal.rows[spec.key] for spec in plan.tuning])
+        watch.tuned(tuned)
+        rates = {spec.key: tuned(spec) for spec in plan.grid if spec.rate is None}
+    left = None if most is None else most - len(todo)
+    _train(pool, journal, _missing(journal, plan.grid)[:left], rates, together, watch)
 
 
 def _missing(journal: Journal, specs: Sequence[RunSpec]) -> list[RunSpec]:
@@ -170,7 +175,7 @@ def _groups(specs: Sequence[RunSpec], together: int) -> Iterator[list[RunSpec]]:
 
 
 def _prepare_process(one_core: bool) -> None:
-    """Leaves Ctrl-C to the parent, dies with it, and keeps a process to one core."""
+    """Leaves Ctrl-C to the parent, dies with it, and takes no more than its share."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     assert parent is not None
@@ -180,6 +185,7 @@ def _prepare_process(one_core: bool) -> None:
         os._exit(1)
 
     threading.Thread(target=follow, daemon=True).start()
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # others use the GPU, too
     if one_core:
         os.environ["XLA_FLAGS"] = (
             os.environ.get("XLA_FLAGS", "")

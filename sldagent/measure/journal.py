@@ -1,10 +1,12 @@
 """The folder of a measured table: a row for every finished run, and the recipe that they share."""
 
 import csv
+import fcntl
 import io
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -53,6 +55,18 @@ class Journal:
         _replace(file, json.dumps(recipe, indent=2) + "\n")
         if not self._file.is_file():
             _replace(self._file, _csv(_COLUMNS, []))
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Keeps others from adding to the folder; raises UsageError where someone does."""
+        folder = os.open(self.folder, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield
+        except BlockingIOError:
+            raise UsageError(f"another process is measuring into {self.folder}") from None
+        finally:
+            os.close(folder)
 
     def add(self, rows: Sequence[Row]) -> None:
         """Commits finished runs, and writes the tables anew."""

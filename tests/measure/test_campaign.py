@@ -1,16 +1,21 @@
 """Real training of a three-run grid, through the command line and its processes."""
 
 import os
+import signal
 import subprocess
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from contracts.command import COMMAND, sldagent
 from measure.made_rows import PLAN, SPECS
 
 from sldagent.errors import PrerequisiteError, UsageError
 from sldagent.measure import campaign
 from sldagent.measure.journal import Journal
+from sldagent.measure.plans import make_plan
 from sldagent.measure.spec import WINDOW, RunSpec
 from sldagent.measure.text import choose_windows, read_text
 
@@ -88,9 +93,36 @@ def test_bad_numbers_and_a_missing_jax_are_one_line(
     assert not journal.folder.exists()
 
 
-def test_the_command_shows_plan_and_cost_without_training(tmp_path: Path) -> None:
-    from contracts.command import sldagent
+@pytest.mark.parametrize(("ending", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
+def test_whatever_ends_the_command_its_processes_end_too(
+    ending: signal.Signals, code: int, tmp_path: Path
+) -> None:
+    command = [*COMMAND, "measure", "data_constrained", "-o", "table", "--workers", "1"]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
+        assert wait_for(lambda: _training_below(process.pid))
+        (child,) = _training_below(process.pid)
+        process.send_signal(ending)
+        _, words = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert "Traceback" not in words
+    assert wait_for(lambda: not Path(f"/proc/{child}/cmdline").is_file())
+    Journal(tmp_path / "table", make_plan("data_constrained"))
 
+
+def wait_for(condition: Callable[[], object], seconds: float = 60) -> bool:
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.1)
+    return bool(condition())
+
+
+def _training_below(pid: int) -> list[str]:
+    """The children of a process that train, by their command lines."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [c for c in children if b"spawn_main" in Path(f"/proc/{c}/cmdline").read_bytes()]
+
+
+def test_the_command_shows_plan_and_cost_without_training(tmp_path: Path) -> None:
     done: subprocess.CompletedProcess[str] = sldagent(
         "measure", "lr_bsz", "--dry-run", "--json", cwd=tmp_path, env=dict(os.environ)
     )

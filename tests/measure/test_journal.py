@@ -76,6 +76,17 @@ def test_runs_of_another_text_are_not_mixed(journal: Journal) -> None:
     assert [sitting["machine"] for sitting in kept["sittings"]] == ["one", "two"]
 
 
+def test_two_processes_do_not_add_to_one_folder(journal: Journal) -> None:
+    with (
+        journal.writing(),
+        pytest.raises(UsageError, match="another process is measuring"),
+        Journal(journal.folder, PLAN).writing(),
+    ):
+        pass
+    with journal.writing():
+        pass
+
+
 def test_the_card_says_how_far_it_is_and_how_noisy(journal: Journal) -> None:
     card = (journal.folder / "card.md").read_text()
     assert "2 of the 3 planned runs are done (unfinished): 1 in `train.csv`, 1 larger" in card
