@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from sldagent.fitted import FittedLaw
     from sldagent.formula import Formula
     from sldagent.laws.worth import Crossing, Worth
+    from sldagent.measure.campaign import Cost
+    from sldagent.measure.journal import Journal
+    from sldagent.measure.spec import Row
+    from sldagent.measure.tuning import TunedRate
     from sldagent.program import Program
     from sldagent.run import Run
     from sldagent.sandbox.process import TemplateSandbox
@@ -200,15 +204,17 @@ def build_evaluator(
     on the test rows, which are read now).
     """
     from sldagent.cuts import make_cuts
-    from sldagent.data.sources import load_train
+    from sldagent.data.sources import load_or_measured, load_train
 
-    table = load_train(task, data)
     if split == "test":
         from sldagent.data.test_rows import join_test, load_test
 
+        # Of a source that nobody named no test row is read.
+        table = load_train(task, data)
         table, cut = join_test(task, table, load_test(task, table, data))
         cuts: tuple[Cut, ...] = (cut,)
     else:
+        task, table = load_or_measured(task, data)
         cuts = make_cuts(task, table)
     return _evaluator(task, table, cuts, config or EvaluationConfig(), split, unprotected)
 
@@ -267,13 +273,12 @@ def formula(
     the training rows of the group (the first unless named). See `sldagent.tracer` and, for what a
     Formula offers, `sldagent.formula`.
     """
-    from sldagent.data.sources import load_train
+    from sldagent.data.sources import load_or_measured
     from sldagent.program import Program
     from sldagent.tracer import open_tracer, trace_group
 
     loaded = program if isinstance(program, Program) else load_program(program)
-    chosen = load_task(task) if isinstance(task, str) else task
-    table = load_train(chosen, data)
+    chosen, table = load_or_measured(load_task(task) if isinstance(task, str) else task, data)
     with open_tracer() as sandbox:
         require_protection(sandbox, unprotected)
         return trace_group(loaded, chosen, table, params, sandbox, group)
@@ -389,6 +394,35 @@ def list_runs(runs: str | Path = "runs") -> "list[Run]":
     return [Run.open(folder) for folder in run_folders(runs)]
 
 
+def open_measured(task: str, folder: "str | Path") -> "Journal":
+    """The runs of a table of our own in a folder, which need not exist; see `measure`."""
+    from sldagent.measure.campaign import open_journal
+    from sldagent.measure.plans import make_plan
+
+    return open_journal(make_plan(task), Path(folder))
+
+
+def measuring_cost(journal: "Journal") -> "Cost":
+    """What the runs that are missing cost."""
+    from sldagent.measure.campaign import remaining
+
+    return remaining(journal)
+
+
+def measure(
+    journal: "Journal",
+    workers: int | None = None,
+    together: int = 1,
+    most: int | None = None,
+    tuned: "Callable[[TunedRate], None]" = lambda rate: None,
+    finished: "Callable[[Row, Cost], None]" = lambda row, cost: None,
+) -> None:
+    """Trains what is missing of a table of our own; see `sldagent.measure.campaign.run`."""
+    from sldagent.measure import campaign
+
+    campaign.run(journal, workers, together, most, campaign.Watch(tuned, finished))
+
+
 def diagnose(data: str | None = None) -> list[tuple[str, bool, str]]:
     """What this machine offers: for each item its name, whether it is well, and a line of words."""
     from sldagent.doctor import diagnose as look
@@ -414,7 +448,7 @@ def fit(
     guessed where none is named (but `ignore`), or a `task` whose rows are found as everywhere. The
     result has `report()`, `fit`, and with `law` what predicts and allocates.
     """
-    from sldagent.data.sources import load_train
+    from sldagent.data.sources import load_or_measured
     from sldagent.data.tables import read_table
     from sldagent.tablefit import describe_columns, fit_table
 
@@ -426,8 +460,8 @@ def fit(
         return fit_table(described, read_table(Path(table), described), law, draws, level)
     if task is None:
         raise UsageError("fit needs a table or a task")
-    chosen = load_task(task) if isinstance(task, str) else task
-    return fit_table(chosen, load_train(chosen, data), law, draws, level)
+    chosen, rows = load_or_measured(load_task(task) if isinstance(task, str) else task, data)
+    return fit_table(chosen, rows, law, draws, level)
 
 
 def price_worth(

@@ -5,7 +5,7 @@ import os
 import platform
 import sys
 
-from sldagent.errors import SldagentError
+from sldagent.errors import PrerequisiteError, SldagentError
 from sldagent.sandbox.protocol import Protection
 
 Finding = tuple[str, bool, str]
@@ -55,6 +55,7 @@ def _data(data: str | None) -> Finding:
     try:
         rows = summarize_tasks(data)
         found = ", ".join(row["name"] for row in rows if row["table"])
+        own = ", ".join(row["name"] for row in rows if row["measured"])
         if given:
             words = found or "no table of any task; expected <task>/train.csv"
             return "data", bool(found), f"{given}: {words}"
@@ -67,7 +68,9 @@ def _data(data: str | None) -> Finding:
             "or run `sldagent tasks fetch --all` where there is a network; for a table of your own "
             "runs nothing is missing: `sldagent tasks new runs.csv --target loss`"
         )
-        return "data", False, str(error) if given else f"no data named, and {error}; {ways}"
+        if given or not own or not isinstance(error, PrerequisiteError):
+            return "data", False, str(error) if given else f"no data named, and {error}; {ways}"
+        return "data", True, f"no data named, and {error}: our own tables serve ({own}); or {ways}"
     return "data", True, "no data named; the hub answers, and tables are fetched when first used"
 
 

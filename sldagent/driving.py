@@ -10,7 +10,7 @@ from sldagent.config import EvolveConfig
 from sldagent.cuts import Cut, make_cuts
 from sldagent.data.choices import make_wishes
 from sldagent.data.newtask import Draft, draft_task
-from sldagent.data.sources import anchor, load_train
+from sldagent.data.sources import anchor, load_or_measured, load_train
 from sldagent.data.tasks import find_task, lasting_name
 from sldagent.data.writing import write_task
 from sldagent.errors import BudgetError, UsageError
@@ -103,8 +103,7 @@ def plan(config: EvolveConfig) -> Plan:
         task, table, where, data = draft.task, draft.table, draft.task.name, None
     else:
         assert config.task is not None
-        task = find_task(config.task)
-        table = load_train(task, config.data)
+        task, table = load_or_measured(find_task(config.task), config.data)
         where, data = lasting_name(task), anchor(task, config.data)
     cuts = make_cuts(task, table)
     proposer = _proposer(config, task, table)

@@ -38,6 +38,10 @@ class SandboxError(PrerequisiteError):
     """The sandbox itself is broken or absent: stops a run, and never counts against a candidate."""
 
 
+class SourceWarning(UserWarning):
+    """Another source than the usual one was taken; one line that says which and why."""
+
+
 class BudgetError(SldagentError):
     """The budget ended before there was any valid candidate; exit code 4."""
 

@@ -4,7 +4,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 
 class Role(StrEnum):
@@ -67,6 +67,8 @@ class Task:
         group_column: The column that names a row's group; None puts all rows in one group.
         ignored: Columns that a table may have and that no law sees.
         hub: The benchmark's table on the hub, where the task has one.
+        measured: What is to be said of our own table of the task, where there is one.
+        source: The one source that the task's tables are taken from; None for any.
         published: Published test R² by method, with `source`; facts, shown and never used.
         published_form: Name of the family that people published for these data, for `bench`.
         origin: The file that the task was read from.
@@ -82,6 +84,8 @@ class Task:
     parameter_limit: int | None = None
     ignored: tuple[str, ...] = ()
     hub: HubSource | None = None
+    measured: str | None = None
+    source: Literal["measured"] | None = None
     provenance: str = ""
     published: dict[str, Any] = field(default_factory=dict)
     published_form: str = ""

@@ -9,10 +9,12 @@ import importlib
 import json
 import signal
 import sys
+import warnings
+from typing import Any
 
 import click
 
-from sldagent.errors import SldagentError
+from sldagent.errors import SldagentError, SourceWarning
 
 # command -> (module, one line for the overview; the command's own help must start with it)
 _COMMANDS = {
@@ -31,6 +33,7 @@ _COMMANDS = {
     "export": ("sldagent.cli.export", "Take a run's result along: law, benchmark files, plots."),
     "fit": ("sldagent.cli.fit", "Fit a law to a table, say how sure it is, and what it predicts."),
     "lineage": ("sldagent.cli.lineage", "Look at the candidates of a run."),
+    "measure": ("sldagent.cli.measure", "Train the runs of a table of our own."),
     "predict": (
         "sldagent.cli.predict",
         "Predict at new points, and say where the doubt comes from.",
@@ -67,7 +70,7 @@ def cli(debug: bool) -> None:
     """Discover scaling laws from small training runs.
 
     \b
-    sldagent evolve --task data_constrained --generations 50 --data DIR
+    sldagent evolve --task data_constrained --generations 50
     """  # noqa: D301 -- \b tells click to keep the lines as they are
 
 
@@ -83,7 +86,19 @@ def main() -> None:
         raise
 
 
+_show_usually = warnings.showwarning
+
+
+def _show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+    """Shows our own warnings as one line, all others as usual."""
+    if issubclass(category, SourceWarning):
+        click.echo(f"warning: {message}", err=True)
+    else:
+        _show_usually(message, category, *where, **more)
+
+
 def _run() -> None:
+    warnings.showwarning = _show
     try:
         code = cli.main(standalone_mode=False)
         sys.stdout.flush()

@@ -60,7 +60,7 @@ class Duration(click.ParamType[float]):
 
 
 @click.command()
-@option("--task", help="Name of a task, or path of its folder or task.toml.")
+@option("--task", help="Name of a task, NAME@measured, or path of its folder or task.toml.")
 @option(
     "--generations",
     type=int,
@@ -114,7 +114,7 @@ def evolve(
     """Search for a task's law.
 
     \b
-    sldagent evolve --task data_constrained --generations 50 --data DIR
+    sldagent evolve --task data_constrained --generations 50
     sldagent evolve --data runs.csv --target loss
 
     Without a task one is made of the table, as `tasks new` does, and kept with the run. A search

@@ -69,6 +69,7 @@ def fit(
     sldagent fit runs.csv --feature params=size --feature tokens=data --target loss \
         --law chinchilla --flops 1e22 --predict params=7e9,tokens=2e11
     sldagent fit --task data_constrained --data DIR
+    sldagent fit --task data_constrained@measured
     sldagent fit runs.csv --target loss --json > fit.json; sldagent predict fit.json --at …
 
     Without --feature the columns' roles are guessed, as `tasks new` does.

@@ -45,7 +45,7 @@ def list_command(data: str | None, as_json: bool) -> None:
                 joined(s["features"], most=3),
                 joined(s["targets"], most=3),
                 s["parameter_limit"] or _NO_LIMIT,
-                "yes" if s["table"] else "no",
+                "yes" if s["table"] else "measured" if s["measured"] else "no",
             )
             for s in summaries
         ],

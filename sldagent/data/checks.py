@@ -9,7 +9,7 @@ from sldagent.cuts import make_cuts
 from sldagent.data.checklist import Item, make_checklist
 from sldagent.data.findings import find_repeats, find_warnings
 from sldagent.data.headroom import find_problems
-from sldagent.data.sources import load_train
+from sldagent.data.sources import load_or_measured
 from sldagent.data.tasks import find_task
 from sldagent.table import Table
 from sldagent.task import Task
@@ -53,8 +53,7 @@ def check_task(name: str, data: str | None = None) -> Check:
         DataError: The table does not fit the task, or no cut can be made.
         PrerequisiteError: There are no data.
     """
-    task = find_task(name)
-    return check_table(task, load_train(task, data))
+    return check_table(*load_or_measured(find_task(name), data))
 
 
 def check_table(task: Task, table: Table) -> Check:

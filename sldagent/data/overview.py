@@ -7,14 +7,15 @@ from typing import Any
 from sldagent.cuts import make_cuts
 from sldagent.data import hub
 from sldagent.data.describe import describe
-from sldagent.data.sources import at_hand, fetch_both, load_train
+from sldagent.data.sources import at_hand, fetch_both, has_measured, load_or_measured
 from sldagent.data.tasks import find_task, list_tasks
 
 
 def summarize_tasks(data: str | None = None) -> list[dict[str, Any]]:
-    """Every task: name, title, features, targets, parameter_limit, and training `table` or None.
+    """Every task: name, title, features, targets, limit, training `table` or None, and `measured`.
 
-    Only names of files are looked at, and nothing is downloaded.
+    The last says whether there is a table that we measured ourselves. Only names of files are
+    looked at, and nothing is downloaded.
     """
     tasks = list_tasks()
     return [
@@ -25,6 +26,7 @@ def summarize_tasks(data: str | None = None) -> list[dict[str, Any]]:
             "targets": list(task.target_names),
             "parameter_limit": task.parameter_limit,
             "table": source.origin if source else None,
+            "measured": has_measured(task),
         }
         for task, source in zip(tasks, at_hand(tasks, data), strict=True)
     ]
@@ -44,8 +46,7 @@ def task_details(name: str, data: str | None = None) -> dict[str, Any]:
 
 def describe_task(name: str, data: str | None = None) -> str:
     """The task in words, for people and models; made from the rows that no cut holds out."""
-    task = find_task(name)
-    table = load_train(task, data)
+    task, table = load_or_measured(find_task(name), data)
     return describe(task, table, make_cuts(task, table))
 
 

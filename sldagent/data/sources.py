@@ -3,9 +3,14 @@
 In this order: what the user points at with `--data`; the task's own folder, where tables lie beside
 its task.toml; what SLDAGENT_DATA points at; the hub's cache; the hub. Data that the user named are
 never looked for anywhere else.
+
+Tables that we measured ourselves lie in the folder `measured` beside the task.toml. `NAME@measured`
+names them; and where something begins for which nobody named a source, and there is no other, they
+serve, with a warning.
 """
 
 import os
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,8 +18,8 @@ from pathlib import Path
 from sldagent.data import hub
 from sldagent.data.hub import Split
 from sldagent.data.tables import read_table
-from sldagent.data.tasks import LONG_SUFFIX
-from sldagent.errors import DataError, PrerequisiteError
+from sldagent.data.tasks import LONG_SUFFIX, MEASURED, with_measured
+from sldagent.errors import DataError, PrerequisiteError, SourceWarning, UsageError
 from sldagent.table import Table
 from sldagent.task import Task
 
@@ -48,9 +53,37 @@ def load_train(task: Task, data: str | Path | None = None) -> Table:
     return find_table(task, "train", data).read(task)
 
 
+def load_or_measured(task: Task, data: str | Path | None = None) -> tuple[Task, Table]:
+    """The task and its training table; our own, with a warning, where no other can be had.
+
+    Errors as in `load_train`, of which this never takes another source than a named one.
+    """
+    try:
+        return task, load_train(task, data)
+    except PrerequisiteError as error:
+        if _named(task, data) is not None or not has_measured(task):
+            raise
+        own = with_measured(task)
+        table = load_train(own)
+        warnings.warn(
+            f"no data named, and {error.__cause__ or error}: taking {table.origin}, measured on "
+            "small models; published figures do not compare",
+            SourceWarning,
+            stacklevel=2,
+        )
+        return own, table
+
+
+def has_measured(task: Task) -> bool:
+    """Whether there is a training table of our own."""
+    return task.measured is not None and _table_in(_measured_folder(task), "train") is not None
+
+
 def find_table(task: Task, split: Split, data: str | Path | None = None) -> Source:
     """The file that holds a split, downloaded if need be. `data` and errors as in `load_train`."""
     given = _named(task, data)
+    if task.source == "measured":
+        return _own(task, split)
     if given is not None:
         return _local(task, split, given)
     if task.hub is None:
@@ -72,6 +105,9 @@ def at_hand(tasks: Sequence[Task], data: str | Path | None = None) -> list[Sourc
     copies = dict(zip(missing, hub.cached(missing, "train"), strict=True))
     found: list[Source | None] = []
     for task, given in zip(tasks, named, strict=True):
+        if task.source == "measured":
+            found.append(_own(task, "train") if has_measured(task) else None)
+            continue
         if given is not None:
             try:
                 found.append(_local(task, "train", given))
@@ -111,6 +147,10 @@ def fetch_both(task: Task) -> tuple[Path, Path]:
 def _named(task: Task, data: str | Path | None) -> Path | None:
     """What the user named, which exists then, or the task's folder where tables lie in it."""
     usual = os.environ.get("SLDAGENT_DATA")
+    if task.source == "measured":
+        if data and str(data) != usual:
+            raise UsageError(f"'{task.name}{MEASURED}' says where its rows are: leave out --data")
+        return None
     own = Path(task.origin).parent if task.origin else None
     # The command line hands over the variable's value as if it had been typed.
     if own is not None and (not data or str(data) == usual) and _table_in(own, "train"):
@@ -122,6 +162,21 @@ def _named(task: Task, data: str | Path | None) -> Path | None:
     if not path.exists():
         raise DataError(f"{path}: no such file or folder")
     return path
+
+
+def _measured_folder(task: Task) -> Path:
+    return Path(task.origin).parent / "measured"
+
+
+def _own(task: Task, split: Split) -> Source:
+    """A table of our own."""
+    folder = _measured_folder(task)
+    table = _table_in(folder, split)
+    if table is None:
+        raise PrerequisiteError(
+            f"{folder} has no {split} table; `sldagent measure {task.name} -o {folder}` makes one"
+        )
+    return Source(table, f"{task.name}{MEASURED}/{table.name}")
 
 
 def _local(task: Task, split: Split, path: Path) -> Source:
@@ -156,7 +211,8 @@ def _short_name(task: Task) -> str:
 
 
 def _ways(task: Task) -> str:
+    own = f"name {task.name}{MEASURED} for our own, " if has_measured(task) else ""
     return (
-        f"give --data PATH or set SLDAGENT_DATA: a folder with {_short_name(task)}/train.csv, or"
-        " one table (CSV or parquet)"
+        f"{own}give --data PATH or set SLDAGENT_DATA: a folder with {_short_name(task)}/train.csv,"
+        " or one table (CSV or parquet)"
     )

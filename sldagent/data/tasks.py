@@ -21,13 +21,18 @@ axes = ["..."]
 shares = [0.2, 0.3]             # of a group's rows, about
 
 [hub]                           # repo, config, revision, train_rows, test_rows
+[measured]                      # provenance = "...", of the tables in the folder measured/
 [published]                     # source = "...", then test R2 by method; form = "..." is the law
                                 # family that people published, which `bench` fits as a baseline
+
+`NAME@measured` is the task with our own tables: without a hub and published results, which belong
+to other rows.
 """
 
 import tomllib
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from enum import StrEnum
 from math import isfinite
@@ -40,6 +45,7 @@ from sldagent.task import Column, CutKind, CutRule, HubSource, Role, Task
 
 # The benchmark's own names of its tasks end so; both names are understood everywhere.
 LONG_SUFFIX = "_scaling_law"
+MEASURED = "@measured"  # after a task's name or path
 
 T = TypeVar("T")
 E = TypeVar("E", bound=StrEnum)
@@ -48,13 +54,16 @@ E = TypeVar("E", bound=StrEnum)
 def find_task(name_or_path: str | Path, cwd: Path | None = None) -> Task:
     """The task of that name (`moe` or `moe_scaling_law`), or the one in that folder or file.
 
-    A `./tasks/<name>/task.toml` comes before the packaged task of that name.
+    A `./tasks/<name>/task.toml` comes before the packaged task of that name. With `@measured` after
+    it, the task has our own tables.
 
     Raises:
-        TaskError: There is no such task, or its file is wrong.
+        TaskError: There is no such task, or its file is wrong, or it has no tables of our own.
     """
     here = cwd or Path.cwd()
     text = str(name_or_path)
+    if text.endswith(MEASURED):
+        return with_measured(find_task(text.removesuffix(MEASURED), cwd))
     if isinstance(name_or_path, Path) or "/" in text or text.endswith((".toml", ".")):
         path = here / Path(text).expanduser()
         file = path / "task.toml" if path.is_dir() else path
@@ -74,7 +83,21 @@ def lasting_name(task: Task) -> str:
     """What finds the task later, from any folder: a packaged task's name, else its file's path."""
     file = Path(task.origin).resolve()
     packaged_tasks = packaged.packaged_folder("tasks").resolve()
-    return task.name if file.is_relative_to(packaged_tasks) else str(file)
+    name = task.name if file.is_relative_to(packaged_tasks) else str(file)
+    return name if task.source is None else f"{name}@{task.source}"
+
+
+def with_measured(task: Task) -> Task:
+    """The task with our own tables and what is to be said of them.
+
+    Raises:
+        TaskError: There are none.
+    """
+    if task.measured is None:
+        raise TaskError(
+            f"task '{task.name}' has no measured tables: {task.origin} has no [measured]"
+        )
+    return replace(task, source="measured", hub=None, provenance=task.measured, published={})
 
 
 def list_tasks(cwd: Path | None = None) -> tuple[Task, ...]:
@@ -121,6 +144,7 @@ def read_task(file: Path) -> Task:
         ignored=tuple(top.take_list("ignored", str, [])),
         hub=_hub(top.section("hub")),
         provenance=top.take("provenance", str, ""),
+        measured=_measured(top.section("measured")),
         published=published,
         published_form=form,
         origin=str(file),
@@ -238,6 +262,14 @@ def _hub(section: _Section | None) -> HubSource | None:
     )
     section.done()
     return hub
+
+
+def _measured(section: _Section | None) -> str | None:
+    if section is None:
+        return None
+    provenance = section.take("provenance", str)
+    section.done()
+    return provenance
 
 
 def _published(section: _Section | None) -> tuple[dict[str, Any], str]:

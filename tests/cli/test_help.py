@@ -11,6 +11,7 @@ from sldagent.cli import _COMMANDS, cli
 
 HEAVY = {
     "huggingface_hub",
+    "jax",
     "ray",
     "scipy",
     "sympy",

@@ -46,7 +46,7 @@ def test_list(invoke: Invoke, tmp_path: Path) -> None:
     assert all(ord(char) < 128 for char in "".join(lines))  # no boxes in a pipe
     found = json.loads(invoke("list", "--json").output)
     assert [set(f) for f in found] == [
-        {"name", "title", "features", "targets", "parameter_limit", "table"}
+        {"name", "title", "features", "targets", "parameter_limit", "table", "measured"}
     ] * 8
     assert all(f["table"] is None for f in found)
 

@@ -448,6 +448,7 @@ def test_doctor_says_whether_the_hub_answers(folder: Path, server: Hub) -> None:
     assert _data(None)[1] is False  # it has not the benchmark's tables
     server.stop()
     name, well, words = _data(None)
-    assert (name, well) == ("data", False)
+    assert (name, well) == ("data", True)
     assert "cannot be reached" in words
+    assert "our own tables serve (data_constrained" in words
     assert "--data PATH" in words

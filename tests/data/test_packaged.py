@@ -74,6 +74,7 @@ def test_an_installed_package_has_its_tasks_and_prompts(
     command = python.parent / "sldagent"
     listed = json.loads(run(command, "tasks", "list", "--json", cwd=elsewhere))
     assert [task["name"] for task in listed] == TASKS
+    assert [task["measured"] for task in listed if task["name"] == "data_constrained"] == [True]
     shown = json.loads(run(command, "tasks", "show", "moe", "--json", cwd=elsewhere))
     assert Path(shown["origin"]).is_relative_to(origin)
     table = elsewhere / "moe.csv"

@@ -118,12 +118,45 @@ def test_same_seed_same_lineage_with_one_worker_and_two(
 def test_no_data_ends_with_exit_code_3_and_the_ways_to_get_some(
     tmp_path: Path, environment: dict[str, str]
 ) -> None:
-    result = sldagent("evolve", "--task", "data_constrained", cwd=tmp_path, env=environment)
+    result = sldagent("evolve", "--task", "moe", cwd=tmp_path, env=environment)
     assert result.returncode == 3
     assert len(result.stderr.splitlines()) == 1
     assert "--data" in result.stderr
     assert "SLDAGENT_DATA" in result.stderr
     assert not (tmp_path / "runs").exists()
+
+
+def test_the_main_job_runs_on_a_fresh_machine_without_hub_key_or_file(
+    table: Path, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    fresh = {k: v for k, v in environment.items() if not k.startswith("HF_")}
+    fresh |= {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(tmp_path / "home")}
+    fresh |= {"NO_PROXY": "127.0.0.1"}
+    result = sldagent(
+        "evolve", "--task", "data_constrained", "--generations", "2", "--seeds", "4",
+        "--offspring", "2", "--name", "one", "--workers", "2", cwd=tmp_path, env=fresh,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    origin = "data_constrained@measured/train.csv"
+    (warning,) = [line for line in result.stderr.splitlines() if line.startswith("warning: ")]
+    assert origin in warning
+    assert f"rows from {origin}" in result.stderr
+    for part in ("formula ", "80% interval", "report "):
+        assert part in result.stdout
+    page = (tmp_path / "runs" / "one" / "report.html").read_text("utf-8")
+    assert origin in page
+
+    shown = sldagent("runs", "show", "one", "--json", cwd=tmp_path, env=fresh)
+    assert json.loads(shown.stdout)["config"]["task"] == "data_constrained@measured"
+    # Whatever is named or reachable later, the run keeps its rows.
+    named = fresh | {"SLDAGENT_DATA": str(table)}
+    law = sldagent("export", "law", "one", "-o", "law", "--test", cwd=tmp_path, env=named)
+    assert law.returncode == 0, law.stderr
+    assert "warning: " not in law.stderr
+    card = (tmp_path / "law" / "card.md").read_text("utf-8")
+    assert origin in card
+    assert "data_constrained@measured/test.csv" in card
+    assert "published by others" not in card
 
 
 def test_a_taken_name_and_a_bad_option_end_with_exit_code_2(
