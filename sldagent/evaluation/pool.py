@@ -18,6 +18,7 @@ from typing import Any
 from sldagent.candidate import Evaluation, Status
 from sldagent.errors import PrerequisiteError, SandboxError, SldagentError
 from sldagent.evaluation.base import Evaluator
+from sldagent.keys import hidden_keys
 from sldagent.program import Program
 
 # Makes an evaluator; runs once in every worker, hence it and what it returns to stay there.
@@ -92,8 +93,10 @@ class RayPool:
         if address is None:
             # Short, since Ray puts sockets there and their paths may have a hundred bytes.
             folder = tempfile.mkdtemp(prefix="sld-", dir="/tmp")
-            self._watchdog = _start_watchdog(folder)
-        self._ray = _start_ray(workers, address, folder)
+            with hidden_keys():
+                self._watchdog = _start_watchdog(folder)
+        with hidden_keys():  # a cluster's workers run programs of strangers
+            self._ray = _start_ray(workers, address, folder)
         if workers is None:
             workers = max(1, int(self._ray.cluster_resources().get("CPU", 1)))
         self._build = self._ray.put(build)

@@ -88,10 +88,14 @@ class Asking:
     def answer(self, island: int, step: int, request: Request) -> Proposal | None:
         """A proposal; one that can be had again for nothing is asked for until it is new."""
         latest = None
-        for _ in range(_ATTEMPTS if self._proposer.deterministic else 1):
+        for _ in range(_ATTEMPTS):
             proposal = self._proposer.propose(request)
             latest = proposal or latest
             program = proposal.program if proposal is not None else None
             if program is not None and not self._known(island, step, program.hash):
+                break
+            if proposal is None and not self._proposer.deterministic:
+                break
+            if proposal is not None and proposal.calls:  # it was paid for
                 break
         return latest

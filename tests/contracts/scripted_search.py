@@ -167,7 +167,7 @@ class MemoryJournal:
             (c.number, c.generation, c.island, c.slot, c.parents, c.exemplars, c.proposer, c.change,
              c.evaluation.status.value, c.evaluation.reason, c.evaluation.score,
              self.programs[c.number].source, arm)
-            for c, arm, _ in (self.entries[n] for n in self.numbers())
+            for c, arm, *_ in (self.entries[n] for n in self.numbers())
         ]  # fmt: skip
 
 

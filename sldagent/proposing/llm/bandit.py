@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sldagent.proposing.base import Arm
 
 _EVEN = 0.2  # share of draws in which all arms are alike
 _SURE = 0.25  # share of proposals that each side has whatever it brings
+USUAL_SHARE, MOST_SHARE = 0.5, 1 - _SURE  # of proposals that models write in a mixed search
 _PRIOR = (1.0, 2.0)  # accepted and not accepted, before an arm was tried
 _MEMORY = 24  # tries that an arm is judged by: what helped early may help no more
 _MOST_RATIO = 8.0  # a cheaper call counts for at most so many dearer ones
@@ -62,7 +64,7 @@ def _together(arms: Sequence[Arm]) -> Arm:
     )
 
 
-def _values(known: Sequence[Arm], rng: np.random.Generator) -> np.ndarray[tuple[int], np.dtype]:
+def _values(known: Sequence[Arm], rng: np.random.Generator) -> NDArray[np.float64]:
     """A draw of each arm's rate of acceptance, times one half to one for its gain."""
     tries = np.array([arm.tries for arm in known], dtype=float)
     gains = np.array([arm.gain for arm in known]) / np.maximum(tries, 1)
@@ -72,11 +74,11 @@ def _values(known: Sequence[Arm], rng: np.random.Generator) -> np.ndarray[tuple[
     yes = np.array([arm.accepted for arm in known]) * trust
     no = tries * trust - yes
     drawn = rng.beta(_PRIOR[0] + yes, _PRIOR[1] + no)
-    values: np.ndarray[tuple[int], np.dtype] = drawn * (0.5 + 0.5 * relative)
+    values: NDArray[np.float64] = drawn * (0.5 + 0.5 * relative)
     return values
 
 
-def _costs(known: Sequence[Arm], priced: bool) -> np.ndarray[tuple[int], np.dtype]:
+def _costs(known: Sequence[Arm], priced: bool) -> NDArray[np.float64]:
     """Mean cost of a try beside the cheapest, at most `_MOST_RATIO`."""
     tries = np.array([arm.tries for arm in known], dtype=float)
     total = np.array([arm.usd if priced else arm.tokens for arm in known], dtype=float)
@@ -85,4 +87,5 @@ def _costs(known: Sequence[Arm], priced: bool) -> np.ndarray[tuple[int], np.dtyp
     if not len(paid):
         return np.ones(len(known))
     usual = np.where(tries > 0, mean, paid.mean())
-    return np.clip(usual / paid.min(), 1.0, _MOST_RATIO)
+    ratios: NDArray[np.float64] = np.clip(usual / paid.min(), 1.0, _MOST_RATIO)
+    return ratios

@@ -52,13 +52,19 @@ class Client:
         config: How they are called.
         budget: What may be spent.
         keep: Told of every call as soon as it ended, in the thread that made it.
+        say: Told what a person should know.
 
     Raises:
         PrerequisiteError: A key is missing.
     """
 
     def __init__(
-        self, models: Sequence[ModelSpec], config: ClientConfig, budget: Budget, keep: Keep
+        self,
+        models: Sequence[ModelSpec],
+        config: ClientConfig,
+        budget: Budget,
+        keep: Keep,
+        say: Callable[[str], None],
     ) -> None:
         from openai import OpenAI
 
@@ -79,7 +85,7 @@ class Client:
             )
             for model, secret in self._secrets.items()
         }
-        self._gates = {model.url: Gate(model.url, config.patience) for model in models}
+        self._gates = {model.url: Gate(model.url, config.patience, say) for model in models}
         self._room = {
             model: threading.BoundedSemaphore(model.concurrency)
             for model in models
@@ -189,10 +195,10 @@ class Client:
         while True:
             settings = self._settings[model]
             try:
+                given: Any = {n: cap if n in _CAPS else value for n, value in settings.items()}
+                sent: Any = [dict(message) for message in messages]
                 reply = self._clients[model].chat.completions.create(
-                    model=model.name,
-                    messages=[dict(message) for message in messages],  # type: ignore[misc]
-                    **{name: cap if name in _CAPS else value for name, value in settings.items()},
+                    model=model.name, messages=sent, **given
                 )
                 return self._read(kind, model, prompt, reply, time.monotonic() - began)
             except openai.BadRequestError as error:

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 
 from sldagent.errors import SldagentError
 
@@ -16,9 +17,11 @@ class Gate:
     Args:
         url: The server, for the message.
         patience: Seconds without any success after which an outage ends the run.
+        say: Told once of an outage that is waited out, and of its end.
     """
 
-    def __init__(self, url: str, patience: float) -> None:
+    def __init__(self, url: str, patience: float, say: Callable[[str], None]) -> None:
+        self._say = say
         self._url = url
         self._patience = patience
         self._change = threading.Condition()
@@ -38,6 +41,8 @@ class Gate:
         """The server answered."""
         with self._change:
             self._succeeded = time.monotonic()
+            if self._tries > 1:
+                self._say(f"the model server {self._url} answers again")
             self._down_since, self._tried, self._tries = None, False, 0
             self._change.notify_all()
 
@@ -67,6 +72,11 @@ class Gate:
             wait = min(_FIRST_WAIT * 2**self._tries, _LONGEST_WAIT, self._patience / 4)
             self._tries += 1
             self._tried = True
+            if self._tries == 2:
+                self._say(
+                    f"the model server {self._url} does not answer ({words}); waiting for it, "
+                    f"{self._patience:.0f} s at most"
+                )
         time.sleep(wait)
         with self._change:
             self._tried = False

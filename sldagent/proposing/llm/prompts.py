@@ -66,7 +66,7 @@ class Prompts:
             self._compile(name)
         self.system = self._fill("system.md", system)
         for kind in KINDS:
-            self._fill(f"{kind}.md", _sample(limit))
+            self._fill(f"{kind}.md", {**sample("pass"), "limit": limit})
         self.repair("it does not parse")
 
     def ask(self, kind: str, shown: Mapping[str, Any]) -> str | None:
@@ -128,11 +128,14 @@ def _cut(values: dict[str, Any]) -> bool:
     return True
 
 
-def _sample(limit: str) -> dict[str, Any]:
-    """Values of every name that the templates may use, to check them with."""
-    cut = {"name": "cut", "r2": "0.9", "error": "1%", "bias": "+1% too high",
-           "worst": [{"name": "group", "r2": "0.8"}]}  # fmt: skip
-    law = {"number": 1, "score": "0.9", "r2": "0.9", "params": 3, "literals": 0, "formula": "y = a",
-           "source": "pass", "cuts": [cut], "residuals": ["none"], "warnings": ["none"]}  # fmt: skip
-    child = {"number": 2, "change": "a", "outcome": "ok", "reason": "none"}
-    return {"limit": limit, "parent": law, "other": law, "exemplars": [law], "siblings": [child]}
+def sample(source: str, cuts: int = 1) -> dict[str, Any]:
+    """Made-up values of every name that the templates may use, as large as usual ones."""
+    cut = {"name": "tokens>2e10", "r2": "0.9000", "error": "1.00%", "bias": "0.01 too high",
+           "worst": [{"name": "group", "r2": "0.8000"}]}  # fmt: skip
+    law = {"number": 1, "score": "0.9000", "r2": "0.9000", "params": 5, "literals": 0,
+           "formula": "loss = 311.7/params**0.3191 + 320.8/tokens**0.2656 + 1.418",
+           "source": source, "cuts": [cut] * cuts, "residuals": ["along a feature: none"] * 4,
+           "warnings": ["a prediction beyond the data is not finite"]}  # fmt: skip
+    child = {"number": 2, "change": "couple the two terms by an exponent that they share",
+             "outcome": "score 0.8900 (-0.0100)", "reason": "none"}  # fmt: skip
+    return {"parent": law, "other": law, "exemplars": [law] * 3, "siblings": [child] * 6}

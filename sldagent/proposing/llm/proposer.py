@@ -3,14 +3,15 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from sldagent.program import Program
 from sldagent.proposing.base import Call, Proposal, Request
 from sldagent.proposing.llm.bandit import draw_arm
 from sldagent.proposing.llm.client import Client, Messages, as_text
 from sldagent.proposing.llm.facts import Reader, brought_nothing, shown
 from sldagent.proposing.llm.models import ModelSpec
 from sldagent.proposing.llm.prompts import KINDS, Prompts
-from sldagent.proposing.llm.reply import Read, plain, read_reply
 from sldagent.proposing.llm.repeats import Repeats
+from sldagent.proposing.llm.reply import Read, plain, read_reply
 
 Recall = Callable[[Request], Sequence[Call]]  # replies that came for a proposal that was lost
 _SHOWN_REPLY = 12_000  # characters of an answer that its repair shows
@@ -63,7 +64,7 @@ class LLMProposer:
 
     def propose(self, request: Request) -> Proposal | None:
         """What a model made of the parent; None where the budget allows no call."""
-        parent, program = request.parents[0]
+        program = request.parents[0][1]
         facts = shown(request, self._reader)
         model, kind = self._choose(request)
         question = self._prompts.ask(kind, facts)
@@ -149,10 +150,7 @@ def _arm(model: ModelSpec, kind: str) -> str:
     return f"{model.name} {kind}"
 
 
-def _read(call: Call, program: "object") -> Read:
-    from sldagent.program import Program
-
-    assert isinstance(program, Program)
+def _read(call: Call, program: Program) -> Read:
     if not call.reply.strip():
         return Read(None, f"the model gave no answer: {call.outcome}")
     read = read_reply(call.reply, program)

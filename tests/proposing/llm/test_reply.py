@@ -101,9 +101,11 @@ def test_prose_around_a_fence_makes_no_difference(
     assert read.program.hash == WANTED.hash
 
 
-PIECES = ["```", "```python\n", "\n", "# EVOLVE-BLOCK-START\n", TAIL, OLD, NEW, "<<<<<<< SEARCH\n",
-          "=======\n", ">>>>>>> REPLACE\n", "<think>", "</think>", "'''", "def f(", "\x00", "\ud800",
-          "    return x\n", "import os\n", "return\n", "\t", "\u2028", "{{ 7 * 7 }}", "\x1b[31m"]  # fmt: skip
+PIECES = [
+    *("```", "```python\n", "\n", "# EVOLVE-BLOCK-START\n", TAIL, OLD, NEW, "<<<<<<< SEARCH\n"),
+    *("=======\n", ">>>>>>> REPLACE\n", "<think>", "</think>", "'''", "def f(", "\x00", "\ud800"),
+    *("    return x\n", "import os\n", "return\n", "\t", "\u2028", "{{ 7 * 7 }}", "\x1b[31m"),
+]
 
 
 @given(st.lists(st.one_of(st.sampled_from(PIECES), st.text()), max_size=14).map("".join))
@@ -163,8 +165,9 @@ def test_edits_are_made_up_to_spaces() -> None:
 
 def test_hostile_replies_take_no_time() -> None:
     size = MOST_CHARS - 10
-    for piece in ("`", "```\n", "<<<<<<<\n", " ", "#", "change:", "# EVOLVE-BLOCK-START\n", "(",
-                  "<think>", "> ", "def f():\n return\n", "```  `", "\t#", "a: ", "x=1;"):  # fmt: skip
+    pieces = ("`", "```\n", "<<<<<<<\n", " ", "#", "change:", "# EVOLVE-BLOCK-START\n", "(")
+    more = ("<think>", "> ", "def f():\n return\n", "```  `", "\t#", "a: ", "x=1;")
+    for piece in (*pieces, *more):
         began = time.monotonic()
         read_reply(piece * (size // len(piece)), PARENT)
         assert time.monotonic() - began < 5, piece
