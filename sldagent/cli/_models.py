@@ -8,7 +8,8 @@ import click
 from sldagent.cli._options import Duration, option
 
 _OPTIONS = (
-    click.option("--model", "models", multiple=True, envvar="SLDAGENT_MODEL", metavar="NAME[,SETTING=VALUE…]",
+    click.option("--model", "models", multiple=True, envvar="SLDAGENT_MODEL",
+           metavar="NAME[,SETTING=VALUE…]",
            help="A model that rewrites programs; repeatable. Settings: weight, concurrency, island,"
            " url, key (a variable's name), price (IN/OUT, dollars a million tokens)."),
     option("--base-url", metavar="URL",

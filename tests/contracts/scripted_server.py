@@ -44,6 +44,7 @@ class ScriptedServer:
         self.script = script or Script()
         self.requests: list[dict[str, Any]] = []
         self.keys: set[str] = set()
+        self.closed = False
         self.in_flight = self.most_in_flight = self.answered = 0
         self.lock = threading.Lock()
         server = self
@@ -76,10 +77,15 @@ class ScriptedServer:
         self.close()
 
     def close(self) -> None:
+        """Answers nobody any more, on open connections either."""
+        self.closed = True
         self._server.shutdown()
         self._server.server_close()
 
     def serve(self, handler: BaseHTTPRequestHandler) -> None:
+        handler.close_connection = self.closed
+        if self.closed:
+            return
         body = json.loads(handler.rfile.read(int(handler.headers["content-length"])))
         key = handler.headers.get("authorization", "").removeprefix("Bearer ")
         with self.lock:
@@ -95,6 +101,9 @@ class ScriptedServer:
         finally:
             with self.lock:
                 self.in_flight -= 1
+        handler.close_connection = self.closed
+        if self.closed:
+            return
         data = json.dumps(answer).encode()
         handler.send_response(status)
         handler.send_header("content-type", "application/json")

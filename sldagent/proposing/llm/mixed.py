@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from sldagent.program import PARSING
 from sldagent.proposing.base import Proposal, Proposer, Request
 from sldagent.proposing.llm.bandit import draw_side
 from sldagent.proposing.llm.proposer import LLMProposer
@@ -27,7 +28,8 @@ class MixedProposer:
         """A proposal of one side, or of the other where the first has nothing to change."""
         if self._llm.serves(request.island) and draw_side(self._arms, request.arms, request.rng):
             return self._llm.propose(request)
-        proposal = self._symbolic.propose(request)
+        with PARSING:  # it parses and prints formulas all the time
+            proposal = self._symbolic.propose(request)
         if proposal is None:
             return None
         return replace(proposal, proposer=proposal.proposer or self._symbolic.name)

@@ -90,8 +90,7 @@ class LLMProposer:
             calls += more
             if more:
                 repaired = _read(more[-1], program)
-                change = repaired.change or read.change
-                read = replace(repaired, change=change, reason=repaired.reason and read.reason)
+                read = replace(repaired, change=repaired.change or read.change)
         self._repeats.note(model.name, read.program, calls[-1].reply)
         if read.program is None:
             return links.nothing(read.reason, calls)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sldagent.errors import ProgramError
-from sldagent.program import END, START, Program
+from sldagent.program import END, PARSING, START, Program
 from sldagent.proposing.llm.edits import Edit, find_edits, made_edits
 
 MOST_CHARS = 200_000
@@ -172,7 +172,8 @@ def _inside(text: str, parent: Program) -> str:
 
 def _imports(text: str) -> list[str]:
     try:
-        tree = ast.parse(text)
+        with PARSING:
+            tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return []
     return [ast.unparse(n) for n in tree.body if isinstance(n, ast.Import | ast.ImportFrom)]

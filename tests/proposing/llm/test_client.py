@@ -132,7 +132,7 @@ def test_a_used_up_quota_ends_the_run() -> None:
     harness = Harness(
         Script(answer=lambda b, n: (429, error("You exceeded your quota", "insufficient_quota")))
     )
-    with pytest.raises(SldagentError, match="the quota at .* is used up: You exceeded"):
+    with pytest.raises(SldagentError, match=r"the quota at .* is used up: You exceeded"):
         harness.ask()
 
 

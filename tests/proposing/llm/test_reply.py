@@ -1,4 +1,4 @@
-"""Whatever way a model writes a program down, it is found; whatever else it writes harms nothing."""
+"""However a model writes a program down, it is found; whatever else it writes harms nothing."""
 
 import textwrap
 import time
@@ -76,8 +76,9 @@ DRESSES = {
     "an edit in a fence": fenced(
         "<<<<<<< SEARCH\n" + OLD + "=======\n" + NEW + ">>>>>>> REPLACE\n"
     ),
-    "an edit that is none, then the program": "<<<<<<< SEARCH\nnot there\n=======\nx\n>>>>>>> REPLACE\n"
-    + fenced(NEW),
+    "an edit that is none, then the program": (
+        "<<<<<<< SEARCH\nnot there\n=======\nx\n>>>>>>> REPLACE\n" + fenced(NEW)
+    ),
 }
 
 
