@@ -49,8 +49,8 @@ class InlinePool:
         """Queues a program under a key of the caller's."""
         self._queue.append((key, program))
 
-    def results(self) -> Iterator[tuple[int, Evaluation]]:
-        """Evaluates what is queued, in order."""
+    def results(self, timeout: float | None = None) -> Iterator[tuple[int, Evaluation]]:
+        """Evaluates what is queued, in order; no time is spent waiting."""
         while self._queue:
             key, program = self._queue.popleft()
             yield key, self._evaluator.evaluate(program)
@@ -115,11 +115,13 @@ class RayPool:
         self._queue.append((key, program, 0))
         self._dispatch()
 
-    def results(self) -> Iterator[tuple[int, Evaluation]]:
-        """Waits for and yields results until nothing is queued."""
+    def results(self, timeout: float | None = None) -> Iterator[tuple[int, Evaluation]]:
+        """Waits for and yields results until nothing is queued, or for `timeout` seconds each."""
         while self._running or self._queue:
             self._dispatch()
-            ready, _ = self._ray.wait(list(self._running), num_returns=1)
+            ready, _ = self._ray.wait(list(self._running), num_returns=1, timeout=timeout)
+            if not ready:
+                return
             for reference in ready:
                 if reference not in self._running:
                     continue  # lost with its worker and queued again

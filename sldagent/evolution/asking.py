@@ -40,6 +40,11 @@ class Asking:
         """Questions without an answer yet."""
         return len(self._waiting) + self._running
 
+    @property
+    def waits(self) -> bool:
+        """Whether an answer may come by itself meanwhile."""
+        return self._running > 0
+
     def put(self, island: int, step: int, request: Request) -> None:
         """Puts a question."""
         self._waiting.append((island, step, request))

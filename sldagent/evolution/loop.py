@@ -33,6 +33,7 @@ from sldagent.evolution.stopping import FirstOf, Progress, Stop
 from sldagent.program import Program
 from sldagent.proposing.base import Member, Proposal, Proposer, Request, Start
 
+_GLANCE = 0.05  # seconds for evaluations before answers are looked for again
 _NOTHING = Program("")  # stands for a reply that held no program
 
 
@@ -134,7 +135,8 @@ class Search:
                 self._asking.stop()
             answers = self._take_answers()
             if self._judging.under_way:
-                self._judging.wait()
+                # An answer that comes meanwhile shall not wait for an evaluation to end.
+                self._judging.wait(_GLANCE if self._asking.waits else None)
             elif not answers and not self._asking.in_flight:
                 break
 

@@ -58,7 +58,7 @@ class ScriptedPool:
     def submit(self, key: int, text: Program) -> None:
         self._queue.append((key, text))
 
-    def results(self) -> Iterator[tuple[int, Evaluation]]:
+    def results(self, timeout: float | None = None) -> Iterator[tuple[int, Evaluation]]:
         while self._queue:
             near = min(len(self._queue), self.width)
             key, text = self._queue.pop(int(self._rng.integers(near)))
