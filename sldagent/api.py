@@ -362,11 +362,12 @@ def make_watch(
     started: "Callable[[Run], None]",
     generation: "Callable[[Generation], None]",
     stop: "Callable[[], str | None]",
+    notice: "Callable[[str], None]",
 ) -> "Watch":
     """Who looks on at a search; see `sldagent.driving.Watch`."""
     from sldagent.driving import Watch
 
-    return Watch(planned, started, generation, stop)
+    return Watch(planned, started, generation, stop, notice)
 
 
 def _ray_pool(
@@ -374,10 +375,17 @@ def _ray_pool(
 ) -> "EvaluatorPool":
     from sldagent.evaluation.pool import RayPool
 
-    # The start programs are the user's or our own, and the proposers write our own text: what
-    # protection there is suffices.
-    build = partial(_evaluator, task, table, cuts, config.evaluation, "held-out", True)
+    unprotected = _is_own_text(config) or config.unprotected
+    build = partial(_evaluator, task, table, cuts, config.evaluation, "held-out", unprotected)
     return RayPool(build, config.workers, config.ray_address)
+
+
+def _is_own_text(config: EvolveConfig) -> bool:
+    """Whether all programs of a run are the user's or our own: any protection will do for them.
+
+    What a model writes is a stranger's text, and so is what a recording holds.
+    """
+    return not config.models and config.replay is None
 
 
 def open_run(name: str | Path, runs: str | Path = "runs") -> "Run":
@@ -724,6 +732,27 @@ def report(
     except SldagentError as error:
         summary["picture"] = {"reason": str(error)}
     return summary
+
+
+def report_at_end(run: "Run", seconds: float) -> dict[str, Any]:
+    """The `report` of a run that has just ended, with the protection that the run was allowed."""
+    config = run.config()
+    return report(run, unprotected=_is_own_text(config) or config.unprotected, seconds=seconds)
+
+
+def describe_models(config: EvolveConfig) -> list[str]:
+    """A line for each model of a configuration: name, server, price."""
+    from sldagent.llmrun import resolve_models
+
+    return [f"{m.name} at {m.url}, {m.basis}" for m in resolve_models(config)]
+
+
+def estimate(config: EvolveConfig) -> list[dict[str, Any]]:
+    """What the models of a search would take: one row for each; see `sldagent.estimate`."""
+    from sldagent import driving
+    from sldagent.estimate import estimate_calls
+
+    return estimate_calls(driving.plan(config))
 
 
 def write_page(

@@ -73,6 +73,19 @@ class EvolveConfig:
         ray_address: A running cluster; None starts one on this machine.
         starts: Files of start programs, beside the seed population.
         seeds: Most programs of the seed population; None for all.
+        models: Models that write programs, as `proposing.llm.models` reads them; none leaves it all
+            to symbolic mutation. They and the next eleven are for models.
+        base_url: Endpoint of models that name none; None asks OPENAI_BASE_URL, then is OpenAI's.
+        prompts: Folder of prompt templates that come before the usual ones.
+        prompt_bytes: Most bytes of a prompt beside its constant first part.
+        reply_tokens: Most tokens of a reply, reasoning included.
+        temperature: Of sampling; None leaves it to the server.
+        call_timeout: Seconds that a call may take.
+        patience: Seconds that a model server may be away before the run ends.
+        max_cost_usd: Most dollars that calls may cost together.
+        max_tokens: Most tokens that they may take together, in and out.
+        max_calls: Most calls.
+        unprotected: Run programs of strangers even where there is no sandbox.
         record: File that proposals are recorded in.
         replay: File of recorded proposals that are taken in place of a proposer's.
         name: Of the run; None makes one of time and task.
@@ -109,6 +122,18 @@ class EvolveConfig:
     ray_address: str | None = None
     starts: tuple[str, ...] = ()
     seeds: int | None = None
+    models: tuple[str, ...] = ()
+    base_url: str | None = None
+    prompts: str | None = None
+    prompt_bytes: int = 32_000
+    reply_tokens: int = 8192
+    temperature: float | None = None
+    call_timeout: float = 600.0
+    patience: float = 120.0
+    max_cost_usd: float | None = None
+    max_tokens: int | None = None
+    max_calls: int | None = None
+    unprotected: bool = False
     record: str | None = None
     replay: str | None = None
     name: str | None = None
@@ -132,6 +157,11 @@ class EvolveConfig:
             (self.seed, 0, "--seed"),
             (self.seeds, 0, "--seeds"),
             (self.workers, 1, "--workers"),
+            (self.prompt_bytes, 1000, "prompt_bytes"),
+            (self.reply_tokens, 16, "--reply-tokens"),
+            (self.max_tokens, 1, "--max-tokens"),
+            (self.max_calls, 1, "--max-calls"),
+            (self.temperature, 0, "--temperature"),
         ):
             if value is not None and value < least:
                 raise UsageError(f"{option} must be at least {least}: {value}")
@@ -139,6 +169,14 @@ class EvolveConfig:
             raise UsageError(f"selection is one of {', '.join(SELECTIONS)}: {self.selection}")
         if self.time_limit is not None and not self.time_limit > 0:
             raise UsageError(f"--time-limit must be positive: {self.time_limit:g} s")
+        for seconds, option in (
+            (self.call_timeout, "--call-timeout"),
+            (self.patience, "--patience"),
+            (self.max_cost_usd, "--max-cost-usd"),
+        ):
+            if seconds is not None and not 0 < seconds < float("inf"):
+                raise UsageError(f"{option} must be positive: {seconds:g}")
+        self._check_models()
         if self.goal is not None and not self.goal <= 1:
             raise UsageError(f"--goal is an R², which is at most 1: {self.goal:g}")
         if (self.generations, self.evaluations, self.time_limit) == (None, None, None):
@@ -149,3 +187,27 @@ class EvolveConfig:
             self.name in ("", ".", "..", "latest") or set(self.name) & set("/\\\0")
         ):
             raise UsageError(f"--name must be a plain folder name, not '{self.name}'")
+
+    def _check_models(self) -> None:
+        """Options that are for models need one, and the other way round."""
+        asks = self.proposer in ("llm", "mixed")
+        if self.models and self.proposer is not None and not asks:
+            raise UsageError(
+                f"--model is for the proposers llm and mixed, not for '{self.proposer}'"
+            )
+        if self.models and self.replay is not None:
+            raise UsageError("--model and --replay exclude each other: no model is asked")
+        if self.models:
+            return
+        if asks and self.replay is None:
+            raise UsageError(f"proposer '{self.proposer}' needs a --model")
+        for value, option in (
+            (self.base_url, "--base-url"),
+            (self.prompts, "--prompts"),
+            (self.temperature, "--temperature"),
+            (self.max_cost_usd, "--max-cost-usd"),
+            (self.max_tokens, "--max-tokens"),
+            (self.max_calls, "--max-calls"),
+        ):
+            if value is not None:
+                raise UsageError(f"{option} is for models; name one with --model")

@@ -75,9 +75,14 @@ def _data(data: str | None) -> Finding:
 
 
 def _key() -> Finding:
+    url = os.environ.get("OPENAI_BASE_URL")
+    where = f"; OPENAI_BASE_URL is {url}" if url else ""
     if os.environ.get("OPENAI_API_KEY"):
-        return "key", True, "OPENAI_API_KEY is set; nothing uses a model yet"
-    return "key", True, "none set; none is needed, as nothing uses a model yet"
+        return "key", True, f"OPENAI_API_KEY is set, used by `evolve --model NAME` only{where}"
+    return "key", True, (
+        "OPENAI_API_KEY is not set: only OpenAI's models need it (`evolve --model NAME`); without "
+        f"a model symbolic mutation carries the search{where}"
+    )
 
 
 def _cores() -> Finding:

@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sldagent.config import EvolveConfig
 from sldagent.cuts import Cut, make_cuts
@@ -13,7 +14,7 @@ from sldagent.data.newtask import Draft, draft_task
 from sldagent.data.sources import anchor, load_or_measured, load_train
 from sldagent.data.tasks import find_task, lasting_name
 from sldagent.data.writing import write_task
-from sldagent.errors import BudgetError, UsageError
+from sldagent.errors import BudgetError, SldagentError, UsageError
 from sldagent.evaluation.base import EvaluatorPool
 from sldagent.evaluation.key import evaluation_key
 from sldagent.evolution import stopping
@@ -30,8 +31,13 @@ from sldagent.run import Run
 from sldagent.table import Table
 from sldagent.task import Task
 
+if TYPE_CHECKING:
+    from sldagent.llmrun import LLMRun
+
 MakePool = Callable[[Task, Table, Sequence[Cut], EvolveConfig], EvaluatorPool]
 _DEFAULT_PROPOSER = "symbolic"
+_WITH_MODELS = "mixed"
+_OFFSPRING, _OFFSPRING_WITH_MODELS = 4, 2  # of an island a generation
 _AT_LEAST_UNDER_WAY = 16  # proposals of all islands together, so that several workers have work
 _RECORDED = ("islands", "offspring", "lag", "seed")  # what a replay takes over
 
@@ -45,12 +51,14 @@ class Watch:
         started: Called when the run's folder exists.
         generation: Called after every generation.
         stop: Asked often whether the search shall be interrupted, and why.
+        notice: Told what a person should know meanwhile, in any thread.
     """
 
     planned: Callable[["Plan"], None] = lambda plan: None
     started: Callable[[Run], None] = lambda run: None
     generation: Callable[[Generation], None] = lambda generation: None
     stop: Callable[[], str | None] = lambda: None
+    notice: Callable[[str], None] = lambda words: None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -106,16 +114,21 @@ def plan(config: EvolveConfig) -> Plan:
         task, table = load_or_measured(find_task(config.task), config.data)
         where, data = lasting_name(task), anchor(task, config.data)
     cuts = make_cuts(task, table)
-    proposer = _proposer(config, task, table)
-    offspring = config.offspring or (4 if proposer.concurrency == 1 else 1)
-    concurrency = config.concurrency or proposer.concurrency
+    if config.models:
+        config = _with_models(config, task, table, cuts)
+        asked, deterministic = llm_concurrency(), False
+    else:
+        proposer = _proposer(config, task, table)
+        asked, deterministic = proposer.concurrency, proposer.deterministic
+    offspring = config.offspring or (_OFFSPRING_WITH_MODELS if config.models else _OFFSPRING)
+    concurrency = config.concurrency or asked
     # Twice as much, since calls of one island wait for each other's results.
     ahead = max(2 * concurrency if concurrency > 1 else 0, _AT_LEAST_UNDER_WAY)
     resolved = dataclasses.replace(
         config,
         task=where,
         data=data,
-        proposer=config.proposer or _DEFAULT_PROPOSER,
+        proposer=config.proposer or (_WITH_MODELS if config.models else _DEFAULT_PROPOSER),
         offspring=offspring,
         concurrency=concurrency,
         lag=config.lag or max(offspring, math.ceil(ahead / config.islands)),
@@ -123,7 +136,27 @@ def plan(config: EvolveConfig) -> Plan:
         replay=str(Path(config.replay).resolve()) if config.replay else None,
     )
     starts = _starts(resolved, task, table)
-    return Plan(resolved, task, table, cuts, tuple(starts), proposer.deterministic, draft)
+    return Plan(resolved, task, table, cuts, tuple(starts), deterministic, draft)
+
+
+def _with_models(
+    config: EvolveConfig, task: Task, table: Table, cuts: Sequence[Cut]
+) -> EvolveConfig:
+    """The configuration with its models and templates checked, and where they are."""
+    from sldagent import llmrun
+    from sldagent.proposing.llm.models import base_url
+
+    llmrun.resolve_models(config)
+    prompts = str(Path(config.prompts).resolve()) if config.prompts else None
+    llmrun.make_prompts(config, task, table, cuts, llmrun.load_templates(prompts))
+    return dataclasses.replace(config, base_url=base_url(config.base_url), prompts=prompts)
+
+
+def llm_concurrency() -> int:
+    """Calls of models that are in flight together unless the user says otherwise."""
+    from sldagent.llmrun import CONCURRENCY
+
+    return CONCURRENCY
 
 
 def _draft(config: EvolveConfig) -> Draft | None:
@@ -156,12 +189,21 @@ def evolve(config: EvolveConfig, make_pool: MakePool, watch: Watch) -> Run:
     """Searches for a task's law and returns its run, finished or interrupted."""
     planned = plan(config)
     watch.planned(planned)
-    run = Run.create(
-        planned.config, planned.task, planned.table, planned.cuts, planned.starts,
-        planned.keep_task,
-    )  # fmt: skip
-    watch.started(run)
-    _drive(run, planned.task, planned.table, planned.cuts, make_pool, watch)
+    task, table, cuts = planned.task, planned.table, planned.cuts
+    with _models(planned.config, task, table, cuts, watch) as llm:
+        if llm is not None:
+            llm.check()
+
+        def furnish(tasks: Path) -> None:
+            planned.keep_task(tasks)
+            if llm is not None:
+                llm.keep_templates(tasks.parent / "prompts")
+
+        run = Run.create(planned.config, task, table, cuts, planned.starts, furnish)
+        watch.started(run)
+        if llm is not None:
+            llm.attach(run)
+        _drive(run, task, table, cuts, make_pool, watch, llm)
     return run
 
 
@@ -189,8 +231,37 @@ def resume(path: Path, make_pool: MakePool, watch: Watch) -> Run:
             f"(rows from {table.origin}), so that new scores would not compare with old ones"
         )
     watch.started(run)
-    _drive(run, task, table, cuts, make_pool, watch, resumed=True)
+    with _models(config, task, table, cuts, watch, run) as llm:
+        if llm is not None:
+            llm.attach(run)
+            llm.check()
+        _drive(run, task, table, cuts, make_pool, watch, llm, resumed=True)
     return run
+
+
+@contextmanager
+def _models(
+    config: EvolveConfig,
+    task: Task,
+    table: Table,
+    cuts: Sequence[Cut],
+    watch: Watch,
+    run: Run | None = None,
+) -> "Iterator[LLMRun | None]":
+    """The models that a run asks, where it asks any."""
+    if not config.models:
+        yield None
+        return
+    from sldagent.llmrun import LLMRun
+    from sldagent.proposing.symbolic import SymbolicProposer
+
+    llm = LLMRun(
+        config, task, table, cuts, lambda: SymbolicProposer(task, table), watch.notice, run
+    )
+    try:
+        yield llm
+    finally:
+        llm.close()
 
 
 def _drive(
@@ -200,11 +271,14 @@ def _drive(
     cuts: Sequence[Cut],
     make_pool: MakePool,
     watch: Watch,
+    llm: "LLMRun | None",
     resumed: bool = False,
 ) -> None:
     """Searches to the end of the run's configuration, from wherever its database stands."""
     config = run.config()
-    with run.driving(), _recorded(config, _proposer(config, task, table), resumed) as proposer:
+    inner = _proposer(config, task, table) if llm is None else llm.proposer
+    spent = (lambda: None) if llm is None else llm.ended
+    with run.driving(), _recorded(config, inner, resumed) as proposer:
         pool = make_pool(task, table, cuts, config)
         try:
             run.point_latest()  # only now: a run whose workers cannot start is not worth it
@@ -214,7 +288,7 @@ def _drive(
                 proposer,
                 pool,
                 StoreJournal(run.store),
-                _stops(config, watch.stop),
+                [*_stops(config, watch.stop), stopping.When(spent)],
             )
             kept = None
             for generation in search.run():
@@ -225,12 +299,15 @@ def _drive(
                 watch.generation(generation)
             if search.best is not None:
                 run.keep_best(*search.best)
-            if search.end is not None:
-                run.store.finish(search.end)
+            if end := search.end or spent():  # what a budget ended cannot be gone on with
+                run.store.finish(end)
             else:
                 run.store.interrupt(search.interruption or "")
         except BudgetError as error:
             run.store.finish(str(error))  # nothing to go on with
+            raise
+        except SldagentError as error:
+            run.store.interrupt(str(error))
             raise
         finally:
             pool.close()

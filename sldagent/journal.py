@@ -9,7 +9,7 @@ from sldagent.candidate import Candidate
 from sldagent.evolution.journal import Entry
 from sldagent.evolution.migration import Move
 from sldagent.program import Program
-from sldagent.proposing.base import Member, Proposal
+from sldagent.proposing.base import Call, Member, Proposal
 from sldagent.storage.store import Store
 
 _AHEAD = 500  # entries that are read at once, as they are asked for in the order of numbers
@@ -35,9 +35,9 @@ class StoreJournal:
         if number not in self._entries:
             start = bisect_left(self._numbers, number)
             numbers = self._numbers[start : start + _AHEAD]
-            dollars = self._store.dollars(numbers)
+            costs = self._store.costs(numbers)
             self._entries = {
-                candidate.number: Entry(candidate, arm, dollars.get(candidate.number, 0.0))
+                candidate.number: Entry(candidate, arm, *costs.get(candidate.number, (0.0, 0)))
                 for candidate, arm in self._store.outlines(numbers)
             }
         return self._entries[number]
@@ -120,4 +120,12 @@ class StoreJournal:
 
 
 def _calls(proposal: Proposal) -> list[dict[str, object]]:
-    return [dataclasses.asdict(call) for call in proposal.calls]
+    """Columns of the calls that are not in the ledger yet."""
+    return [call_row(call) for call in proposal.calls if not call.stored]
+
+
+def call_row(call: Call) -> dict[str, object]:
+    """Columns of a call, as the store takes them."""
+    row = dataclasses.asdict(call)
+    del row["stored"]
+    return row

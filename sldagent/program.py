@@ -4,6 +4,7 @@ import ast
 import difflib
 import hashlib
 import re
+import threading
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ _WORD = re.compile(r"[\w.]+")
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 _BOM = "\ufeff"
 _MOST_BYTES = 1 << 20
+# Python 3.11 loses count of the depth where two threads parse at once (SystemError).
+PARSING = threading.RLock()
 _FUNCTIONS = ("scaling_law_func", "fit_scaling_law")
 
 
@@ -161,7 +164,10 @@ class Program:
         if self._scan.too_deep is not None:
             return f"nested or chained too deeply (line {self._scan.too_deep})"
         try:
-            with warnings.catch_warnings():  # a program's '\d' is no matter for the user's screen
+            with (
+                PARSING,
+                warnings.catch_warnings(),
+            ):  # a program's '\d' is no matter for the user's screen
                 warnings.simplefilter("ignore")
                 return ast.parse(text)
         except SyntaxError as error:

@@ -25,6 +25,7 @@ _COMMANDS = {
     ),
     "best": ("sldagent.cli.best", "Show a run's best program and how it was judged."),
     "doctor": ("sldagent.cli.doctor", "Say what this machine offers, with the remedy beside it."),
+    "estimate": ("sldagent.cli.estimate", "Say what models would cost, as a table."),
     "evaluate": (
         "sldagent.cli.evaluate",
         "Judge one program, anybody's, and print one JSON object.",

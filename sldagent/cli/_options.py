@@ -1,5 +1,6 @@
 """Options that several commands share; every one can be set as SLDAGENT_<NAME>."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,22 @@ def option(flag: str, **settings: Any) -> Callable[[Any], Any]:
     return click.option(
         flag, envvar="SLDAGENT_" + flag.strip("-").replace("-", "_").upper(), **settings
     )
+
+
+class Duration(click.ParamType[float]):
+    """Seconds, or a number with s, m, h or d."""
+
+    name = "duration"
+    _units = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}  # noqa: RUF012
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float:
+        """Reads `600`, `10m` or `1.5h`."""
+        if isinstance(value, float):
+            return value
+        match = re.fullmatch(r"\s*(\d+\.?\d*|\.\d+)\s*([smhd]?)\s*", str(value))
+        if match is None:
+            self.fail(f"'{value}' is no time: write 600, 10m or 1h", param, ctx)
+        return float(match[1]) * self._units[match[2]]
 
 
 data_option = option(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
+from sldagent import api
 from sldagent.cli._draft import short_lines
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from sldagent.candidate import Candidate
+    from sldagent.config import EvolveConfig
     from sldagent.driving import Plan
     from sldagent.evolution.search import Generation
     from sldagent.run import Run
@@ -43,6 +45,10 @@ class Screen(Protocol):
 
     def generation(self, generation: "Generation") -> None:
         """All islands have finished a generation."""
+        ...
+
+    def notice(self, words: str) -> None:
+        """Something that a person should know; in any thread."""
         ...
 
     def close(self) -> None:
@@ -86,6 +92,10 @@ class Quiet:
     def generation(self, generation: "Generation") -> None:
         """Says nothing."""
 
+    def notice(self, words: str) -> None:
+        """Says it on stderr."""
+        click.echo(words, err=True)
+
     def close(self) -> None:
         """Has nothing open."""
 
@@ -120,14 +130,17 @@ class Lines(Quiet):
         """Says what is searched, with what, and where it is kept."""
         super().started(run)
         config = run.config()
+        self._asks = bool(config.models)
         self._of = "" if config.generations is None else f"/{config.generations}"
-        row, without = run.store.run(), ", no model is asked" if config.concurrency == 1 else ""
+        row = run.store.run()
         click.echo(f"task {row['task']}, rows from {row['data_origin']}", err=True)
         click.echo(
-            f"proposer {config.proposer}{without}: {config.islands} islands, "
+            f"proposer {config.proposer}: {config.islands} islands, "
             f"{config.offspring} proposals each a generation, {config.lag} under way",
             err=True,
         )
+        for line in model_lines(config):
+            click.echo(line, err=True)
         click.echo(f"run {shown(run.folder)}", err=True)
 
     def generation(self, generation: "Generation") -> None:
@@ -148,8 +161,13 @@ class Lines(Quiet):
         states = " ".join(f"{status} {n}" for status, n in sorted(counts.items()))
         return (
             f"generation {generation.number:3d}{self._of}  best {_summary(generation.best)}  "
-            f"{states}  {time.monotonic() - self._start:6.1f} s"
+            f"{states}  {time.monotonic() - self._start:6.1f} s{self._spent()}"
         )
+
+    def _spent(self) -> str:
+        """What models have taken so far."""
+        spent = self.run.store.spent() if self.run is not None and self._asks else None
+        return f"  {spent_words(spent)}" if spent else ""
 
     def finished(self, run: "Run") -> None:
         """Counts by proposer and how it ended, then the best program."""
@@ -226,6 +244,10 @@ class Events(Quiet):
         row = run.store.run()
         self._write("started", run=str(run.folder), task=row["task"], data=row["data_origin"])
 
+    def notice(self, words: str) -> None:
+        """Event `notice`."""
+        self._write("notice", words=words)
+
     def generation(self, generation: "Generation") -> None:
         """Event `generation`."""
         counts = Counter(c.evaluation.status.value for c in generation.candidates)
@@ -239,6 +261,7 @@ class Events(Quiet):
             best=best.number if best else None,
             score=best.evaluation.score if best else None,
             held_out_r2=metrics.r2 if metrics else None,
+            spent=self.run.store.spent() if self.run is not None else None,
         )
 
     def finished(self, run: "Run") -> None:
@@ -250,6 +273,8 @@ class Events(Quiet):
             complete=row["finished_at"] is not None,
             because=row["ended_because"],
             statuses=counts_by_proposer(run),
+            proposers=run.store.spent_by_proposer(),
+            spent=run.store.spent(),
             best=best[0].number if best else None,
             program=str(run.folder / "best" / "program.py") if best else None,
             evaluation=best[0].evaluation.as_dict() if best else None,
@@ -284,11 +309,38 @@ def end_lines(run: "Run") -> list[str]:
     """How a search ended and what every proposer brought."""
     row = run.store.run()
     lines = [f"{'finished' if row['finished_at'] else 'stopped'}: {row['ended_because']}"]
+    better = {row["proposer"]: row for row in run.store.spent_by_proposer()}
     for proposer, counts in counts_by_proposer(run).items():
         states = "  ".join(f"{status} {n}" for status, n in counts.items())
-        lines.append(f"  {proposer:12s} {states}")
+        row = better[proposer]
+        lines.append(
+            f"  {proposer:12s} {states}"
+            + (f"  better than their parent {row['better']}" if row["better"] is not None else "")
+            + (f"  {spent_words(row)}" if row["calls"] else "")
+        )
     spent = run.store.spent()
-    return [*lines, f"model calls cost ${spent['usd']:.4f}"] if spent else lines
+    return [*lines, f"models: {spent_words(spent)}"] if spent else lines
+
+
+def spent_words(spent: Mapping[str, Any]) -> str:
+    """Calls, tokens and dollars in words; `spent` as the store gives it."""
+    tokens = spent.get("tokens")
+    if tokens is None:
+        tokens = spent["input_tokens"] + spent["output_tokens"]
+    words = f"{spent['calls']} calls, {tokens:,} tokens, ${spent['usd'] or 0.0:.4f}"
+    unpriced = spent["calls"] - spent["priced"] if "priced" in spent else 0
+    words += f" ({unpriced} calls at unknown prices)" if unpriced else ""
+    words += f", {spent['failed']} failed" if spent["failed"] else ""
+    return words + (f", {spent['interrupted']} interrupted" if spent.get("interrupted") else "")
+
+
+def model_lines(config: "EvolveConfig") -> list[str]:
+    """Who is asked, or that nobody is."""
+    if config.models:
+        return [f"model {words}" for words in api.describe_models(config)]
+    if config.replay is not None:
+        return [f"proposals are taken from {config.replay}; no model is asked"]
+    return ["no LLM is configured (--model): symbolic mutation carries the search"]
 
 
 def best_lines(run: "Run") -> list[str]:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import re
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +13,9 @@ from click.core import ParameterSource
 
 from sldagent import api
 from sldagent.cli._draft import short_lines
+from sldagent.cli._models import estimate_lines, model_options
 from sldagent.cli._options import (
+    Duration,
     data_option,
     evaluation_config,
     evaluation_options,
@@ -43,22 +44,6 @@ quiet_option = option("--quiet", is_flag=True, help="Print nothing but the resul
 lines_option = click.option("--json", "as_json", is_flag=True, help="JSON lines on stdout.")
 
 
-class Duration(click.ParamType[float]):
-    """Seconds, or a number with s, m, h or d."""
-
-    name = "duration"
-    _units = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}  # noqa: RUF012
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> float:
-        """Reads `600`, `10m` or `1.5h`."""
-        if isinstance(value, float):
-            return value
-        match = re.fullmatch(r"\s*(\d+\.?\d*|\.\d+)\s*([smhd]?)\s*", str(value))
-        if match is None:
-            self.fail(f"'{value}' is no time: write 600, 10m or 1h", param, ctx)
-        return float(match[1]) * self._units[match[2]]
-
-
 @click.command()
 @option("--task", help="Name of a task, NAME@measured, or path of its folder or task.toml.")
 @option(
@@ -72,14 +57,18 @@ class Duration(click.ParamType[float]):
 @option("--stall", type=int, metavar="N", help="Stop after N generations without a better one.")
 @data_option
 @table_options(required=False, targets="Without --task: a column of --data to predict; repeatable.")
-@option("--proposer", metavar="NAME", help="Who writes programs.  [default: derived]")
+@option(
+    "--proposer",
+    metavar="NAME",
+    help="Who writes programs: symbolic, llm or mixed.  [default: symbolic, with a model mixed]",
+)
 @option("--islands", type=int, default=4, show_default=True, help="Sub-populations.")
 @option(
     "--offspring",
     type=int,
-    help="Proposals of an island a generation.  [default: 4, with a model 1]",
+    help="Proposals of an island a generation.  [default: 4, with a model 2]",
 )
-@option("--concurrency", type=int, help="Calls of a model in flight.  [default: the proposer's]")
+@option("--concurrency", type=int, help="Calls of models in flight.  [default: 16]")
 @option(
     "--lag",
     type=int,
@@ -90,6 +79,7 @@ class Duration(click.ParamType[float]):
 @option("--ray-address", default=None, help="A running Ray cluster.  [default: start one here]")
 @click.option("--start", "starts", multiple=True, metavar="FILE", help="Start program; repeatable.")
 @option("--seeds", type=int, metavar="N", help="Most programs to begin with.  [default: all]")
+@model_options
 @option("--record", metavar="FILE", help="Write every proposal with its prompt and reply.")
 @option("--replay", metavar="FILE", help="Take proposals from a recording, without a model.")
 @option("--name", default=None, help="Name of the run.  [default: time and task]")
@@ -116,6 +106,7 @@ def evolve(
     \b
     sldagent evolve --task data_constrained --generations 50
     sldagent evolve --data runs.csv --target loss
+    sldagent evolve --data runs.csv --target loss --model gpt-5-mini --max-cost-usd 1
 
     Without a task one is made of the table, as `tasks new` does, and kept with the run. A search
     ends by whichever limit is met first. Ctrl-C once finishes what is under way, twice stops
@@ -161,8 +152,12 @@ def _to_the_end(screen: Screen, search: "Callable[[Watch], Run]") -> None:
     """Runs a search; where it is interrupted, says how to go on."""
     try:
         with _counting_interrupts(screen) as asked:
-            run = search(api.make_watch(screen.planned, screen.started, screen.generation, asked))
-    except (KeyboardInterrupt, SystemExit):
+            run = search(
+                api.make_watch(
+                    screen.planned, screen.started, screen.generation, asked, screen.notice
+                )
+            )
+    except (KeyboardInterrupt, SystemExit, SldagentError):
         screen.close()
         _say_how_to_go_on(screen.run)
         raise
@@ -185,8 +180,7 @@ def _finish(screen: Screen, run: "Run") -> None:
     screen.finished(run)
     if run.store.run()["ended_because"] == _CTRL_C:
         return
-    # The search has just run these programs with what protection there is.
-    report = api.report(run, unprotected=True, seconds=_REFIT_SECONDS)
+    report = api.report_at_end(run, seconds=_REFIT_SECONDS)
     page = None
     try:
         page = api.write_page(run, run.folder / "report.html", known=report)
@@ -214,7 +208,7 @@ def _counting_interrupts(screen: Screen) -> Iterator[Callable[[], str | None]]:
 
 
 def _say_how_to_go_on(run: "Run | None") -> None:
-    if run is not None:
+    if run is not None and not run.store.run()["finished_at"]:
         folder = run.folder
         where = "" if folder.parent.name == "runs" else f" --runs {folder.parent}"
         click.echo(f"go on with: sldagent resume {folder.name}{where}", err=True)
@@ -243,8 +237,11 @@ def _show_plan(ctx: click.Context, config: EvolveConfig, as_json: bool) -> None:
         "most_evaluations": plan.most_evaluations,
         "repeatable": plan.deterministic,
     }
+    models = api.estimate(config) if config.models else []
     if as_json:
-        click.echo(json.dumps({"config": rows, "estimate": estimate}, indent=2))
+        click.echo(
+            json.dumps({"config": rows, "estimate": {**estimate, "models": models}}, indent=2)
+        )
         return
     for name, row in rows.items():
         click.echo(f"{name:15s} {row['value']!s:30s} {row['origin']}")
@@ -257,3 +254,5 @@ def _show_plan(ctx: click.Context, config: EvolveConfig, as_json: bool) -> None:
         f"{plan.config.offspring} proposals each a generation; {len(plan.table)} rows, "
         f"{len(plan.cuts)} cuts"
     )
+    for line in estimate_lines(models):
+        click.echo(line)

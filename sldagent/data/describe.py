@@ -27,17 +27,22 @@ def fit_rows(table: Table, cuts: tuple[Cut, ...]) -> Table:
     return table.rows(~held_out)
 
 
-def describe(task: Task, table: Table, cuts: tuple[Cut, ...], cwd: Path | None = None) -> str:
+def describe(
+    task: Task,
+    table: Table,
+    cuts: tuple[Cut, ...],
+    cwd: Path | None = None,
+    template: tuple[str, str] | None = None,
+) -> str:
     """`prompts/task.md` filled in for a training table; ranges and counts are those of `fit_rows`.
 
-    A `./prompts/task.md` comes before the packaged one.
+    A `./prompts/task.md` comes before the packaged one, a `template` (its text, and where it is
+    from) before both.
 
     Raises:
         UsageError: The template is wrong.
     """
-    file = packaged.find("prompts", "task.md", cwd)
-    if file is None:
-        raise UsageError("no prompts/task.md here, nor in the installation")
+    text, file = template or _own_template(cwd)
     rows = fit_rows(table, cuts)
     environment = SandboxedEnvironment(
         undefined=jinja2.StrictUndefined,
@@ -49,7 +54,7 @@ def describe(task: Task, table: Table, cuts: tuple[Cut, ...], cwd: Path | None =
     # Names come from the user's files: quoted, they stay on one line and cannot pass for prose.
     environment.filters["quoted"] = lambda text: json.dumps(text, ensure_ascii=False)
     try:
-        return environment.from_string(file.read_text(encoding="utf-8")).render(
+        return environment.from_string(text).render(
             task=task,
             features=_columns(task.features, rows.x),
             targets=_columns(task.targets, rows.y),
@@ -58,7 +63,17 @@ def describe(task: Task, table: Table, cuts: tuple[Cut, ...], cwd: Path | None =
         )
     except jinja2.TemplateSyntaxError as error:
         raise UsageError(f"{file}, line {error.lineno}: {error.message}") from error
-    except (OSError, UnicodeDecodeError, jinja2.TemplateError) as error:
+    except jinja2.TemplateError as error:
+        raise UsageError(f"{file}: {error}") from error
+
+
+def _own_template(cwd: Path | None) -> tuple[str, str]:
+    file = packaged.find("prompts", "task.md", cwd)
+    if file is None:
+        raise UsageError("no prompts/task.md here, nor in the installation")
+    try:
+        return file.read_text(encoding="utf-8"), str(file)
+    except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{file}: {error}") from error
 
 

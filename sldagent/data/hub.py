@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Literal, NoReturn
 
 from sldagent.errors import DataError, PrerequisiteError
+from sldagent.keys import without_keys
 from sldagent.task import HubSource
 
 Split = Literal["train", "test"]
@@ -134,7 +135,7 @@ def _ask(action: str, sources: Sequence[HubSource], split: Split) -> list[Any]:
     done = subprocess.run(
         [sys.executable, "-P", str(Path(__file__).with_name("hub_worker.py"))],
         input=json.dumps(job),
-        env=_ENVIRONMENT | os.environ,
+        env=_ENVIRONMENT | without_keys(os.environ),
         capture_output=True,
         text=True,
         check=False,

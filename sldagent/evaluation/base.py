@@ -27,8 +27,11 @@ class EvaluatorPool(Protocol):
         """Queues a program under a key of the caller's."""
         ...
 
-    def results(self) -> Iterator[tuple[int, Evaluation]]:
-        """Waits for and yields results until nothing is queued; may be called again."""
+    def results(self, timeout: float | None = None) -> Iterator[tuple[int, Evaluation]]:
+        """Waits for and yields results until nothing is queued; may be called again.
+
+        With a `timeout` it ends, too, where so many seconds bring none.
+        """
         ...
 
     def close(self) -> None:

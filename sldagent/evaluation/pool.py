@@ -18,6 +18,7 @@ from typing import Any
 from sldagent.candidate import Evaluation, Status
 from sldagent.errors import PrerequisiteError, SandboxError, SldagentError
 from sldagent.evaluation.base import Evaluator
+from sldagent.keys import hidden_keys
 from sldagent.program import Program
 
 # Makes an evaluator; runs once in every worker, hence it and what it returns to stay there.
@@ -48,8 +49,8 @@ class InlinePool:
         """Queues a program under a key of the caller's."""
         self._queue.append((key, program))
 
-    def results(self) -> Iterator[tuple[int, Evaluation]]:
-        """Evaluates what is queued, in order."""
+    def results(self, timeout: float | None = None) -> Iterator[tuple[int, Evaluation]]:
+        """Evaluates what is queued, in order; no time is spent waiting."""
         while self._queue:
             key, program = self._queue.popleft()
             yield key, self._evaluator.evaluate(program)
@@ -92,8 +93,10 @@ class RayPool:
         if address is None:
             # Short, since Ray puts sockets there and their paths may have a hundred bytes.
             folder = tempfile.mkdtemp(prefix="sld-", dir="/tmp")
-            self._watchdog = _start_watchdog(folder)
-        self._ray = _start_ray(workers, address, folder)
+            with hidden_keys():
+                self._watchdog = _start_watchdog(folder)
+        with hidden_keys():  # a cluster's workers run programs of strangers
+            self._ray = _start_ray(workers, address, folder)
         if workers is None:
             workers = max(1, int(self._ray.cluster_resources().get("CPU", 1)))
         self._build = self._ray.put(build)
@@ -112,11 +115,13 @@ class RayPool:
         self._queue.append((key, program, 0))
         self._dispatch()
 
-    def results(self) -> Iterator[tuple[int, Evaluation]]:
-        """Waits for and yields results until nothing is queued."""
+    def results(self, timeout: float | None = None) -> Iterator[tuple[int, Evaluation]]:
+        """Waits for and yields results until nothing is queued, or for `timeout` seconds each."""
         while self._running or self._queue:
             self._dispatch()
-            ready, _ = self._ray.wait(list(self._running), num_returns=1)
+            ready, _ = self._ray.wait(list(self._running), num_returns=1, timeout=timeout)
+            if not ready:
+                return
             for reference in ready:
                 if reference not in self._running:
                     continue  # lost with its worker and queued again

@@ -40,6 +40,11 @@ class Asking:
         """Questions without an answer yet."""
         return len(self._waiting) + self._running
 
+    @property
+    def waits(self) -> bool:
+        """Whether an answer may come by itself meanwhile."""
+        return self._running > 0
+
     def put(self, island: int, step: int, request: Request) -> None:
         """Puts a question."""
         self._waiting.append((island, step, request))
@@ -88,10 +93,14 @@ class Asking:
     def answer(self, island: int, step: int, request: Request) -> Proposal | None:
         """A proposal; one that can be had again for nothing is asked for until it is new."""
         latest = None
-        for _ in range(_ATTEMPTS if self._proposer.deterministic else 1):
+        for _ in range(_ATTEMPTS):
             proposal = self._proposer.propose(request)
             latest = proposal or latest
             program = proposal.program if proposal is not None else None
             if program is not None and not self._known(island, step, program.hash):
+                break
+            if proposal is None and not self._proposer.deterministic:
+                break
+            if proposal is not None and proposal.calls:  # it was paid for
                 break
         return latest

@@ -96,6 +96,7 @@ class Island:
         candidate: Candidate,
         arm: str,
         usd: float,
+        tokens: int,
         score_of: Callable[[int], float | None],
     ) -> bool:
         """Takes note of a new candidate; True where the population took it in.
@@ -126,6 +127,7 @@ class Island:
                 accepted=old.accepted + accepted,
                 gain=old.gain + gain,
                 usd=old.usd + usd,
+                tokens=old.tokens + tokens,
             )
         return accepted
 

@@ -19,6 +19,7 @@ class Entry(NamedTuple):
     candidate: Candidate
     arm: str
     usd: float
+    tokens: int = 0
 
 
 class Journal(Protocol):

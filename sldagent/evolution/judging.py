@@ -21,7 +21,6 @@ class Judging:
     ) -> None:
         self._pool = pool
         self._recall = recall
-        self._results = pool.results()
         self._keys: dict[int, str] = {}  # key in the pool -> hash of a program under way
         self._under_way: set[str] = set()
         self._fresh: dict[str, Evaluation] = {}  # by program hash, until it is committed
@@ -48,12 +47,11 @@ class Judging:
         self._pool.submit(self._count, program)
         self._count += 1
 
-    def wait(self) -> None:
-        """Waits for one result."""
-        found = next(self._results, None)
-        if found is None:  # it had run dry; what was submitted since needs to be asked for again
-            self._results = self._pool.results()
-            found = next(self._results)
+    def wait(self, timeout: float | None = None) -> None:
+        """Waits for one result, for so many seconds at most."""
+        found = next(self._pool.results(timeout), None)
+        if found is None:
+            return
         key, evaluation = found
         name = self._keys.pop(key)
         self._under_way.remove(name)

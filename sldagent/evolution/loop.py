@@ -33,6 +33,7 @@ from sldagent.evolution.stopping import FirstOf, Progress, Stop
 from sldagent.program import Program
 from sldagent.proposing.base import Member, Proposal, Proposer, Request, Start
 
+_GLANCE = 0.05  # seconds for evaluations before answers are looked for again
 _NOTHING = Program("")  # stands for a reply that held no program
 
 
@@ -134,7 +135,8 @@ class Search:
                 self._asking.stop()
             answers = self._take_answers()
             if self._judging.under_way:
-                self._judging.wait()
+                # An answer that comes meanwhile shall not wait for an evaluation to end.
+                self._judging.wait(_GLANCE if self._asking.waits else None)
             elif not answers and not self._asking.in_flight:
                 break
 
@@ -329,11 +331,11 @@ class Search:
             assert step.proposal is not None
             entry = self._new_entry(island, generation, slot, step.proposal)
             self._new.add(generation)
-        candidate, arm, usd = entry
+        candidate, arm, usd, tokens = entry
         known = self._islands[island].twin(candidate.program_hash) is not None
         if not known and candidate.program_hash != _NOTHING.hash:
             self._judging.committed(candidate.program_hash, candidate.number)
-        self._islands[island].register(at, candidate, arm, usd, self._scores.get)
+        self._islands[island].register(at, candidate, arm, usd, tokens, self._scores.get)
         self._scores[candidate.number] = candidate.evaluation.score
         if candidate.evaluation.status is Status.OK:
             self._challenge_best(candidate)
@@ -373,7 +375,9 @@ class Search:
             evaluation=evaluation,
         )
         self._journal.commit(candidate, program, proposal)
-        return Entry(candidate, proposal.arm, sum(call.usd or 0.0 for call in proposal.calls))
+        usd = sum(call.usd or 0.0 for call in proposal.calls)
+        tokens = sum((c.input_tokens or 0) + (c.output_tokens or 0) for c in proposal.calls)
+        return Entry(candidate, proposal.arm, usd, tokens)
 
     def _entry(self, number: int) -> Entry | None:
         return self._journal.entry(number) if number in self._recorded else None

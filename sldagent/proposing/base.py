@@ -22,6 +22,7 @@ class Arm:
         accepted: Those of them that the island's population took in.
         gain: Sum of what they improved on the score of their first parent; never negative.
         usd: Dollars that their model calls cost, as far as known.
+        tokens: Tokens that their model calls took, in and out.
     """
 
     tries: int = 0
@@ -29,6 +30,7 @@ class Arm:
     accepted: int = 0
     gain: float = 0.0
     usd: float = 0.0
+    tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,7 @@ class Call:
         seconds: How long it took.
         usd: What it cost; None where unknown.
         outcome: `ok`, or what went wrong in a word or two.
+        stored: It is in the run's ledger already.
     """
 
     kind: str
@@ -82,6 +85,7 @@ class Call:
     seconds: float
     usd: float | None
     outcome: str
+    stored: bool = False
 
 
 @dataclass(frozen=True, slots=True)

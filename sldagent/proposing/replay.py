@@ -133,7 +133,9 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[Place, Proposal]]:
 
 
 def _proposal(values: dict[str, Any]) -> Proposal:
-    calls = tuple(Call(**{**call, "usd": 0.0, "seconds": 0.0}) for call in values["calls"])
+    calls = tuple(
+        Call(**{**call, "usd": 0.0, "seconds": 0.0, "stored": False}) for call in values["calls"]
+    )
     source = values["program"]
     return Proposal(
         program=None if source is None else Program(source),

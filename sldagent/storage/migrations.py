@@ -129,7 +129,38 @@ def m002_islands(connection: Connection) -> None:
     )
 
 
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (m001_initial, m002_islands)
+def m003_models(connection: Connection) -> None:
+    """Adds views of what proposers and models brought and cost."""
+    _run(
+        connection,
+        """
+        CREATE VIEW v_spent AS
+        SELECT model, kind, count(*) AS calls, sum(outcome LIKE 'failed%') AS failed,
+            sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens,
+            sum(seconds) AS seconds, sum(usd) AS usd
+        FROM call WHERE model != '' GROUP BY model, kind ORDER BY model, kind;
+        CREATE VIEW v_proposers AS
+        SELECT proposer, count(*) AS candidates, sum(status = 'ok') AS ok,
+            sum(score > before) AS better, sum(calls) AS calls, sum(failed) AS failed,
+            sum(tokens) AS tokens, sum(usd) AS usd
+        FROM (
+            SELECT proposer, status, candidate.score,
+                (SELECT old.score FROM edge JOIN candidate AS old ON old.number = parent
+                 WHERE child = candidate.number AND kind = 'parent' AND place = 0) AS before,
+                paid.calls, paid.failed, paid.tokens, paid.usd
+            FROM candidate LEFT JOIN (
+                SELECT candidate AS number, count(*) AS calls,
+                    sum(outcome LIKE 'failed%') AS failed,
+                    sum(coalesce(input_tokens, 0) + coalesce(output_tokens, 0)) AS tokens,
+                    sum(usd) AS usd
+                FROM call WHERE model != '' GROUP BY candidate
+            ) AS paid ON paid.number = candidate.number
+        ) GROUP BY proposer ORDER BY proposer
+        """,
+    )
+
+
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (m001_initial, m002_islands, m003_models)
 
 
 def pending(connection: Connection) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Engine, Select, func, select
+from sqlalchemy import Engine, Integer, Select, cast, func, select
 
 from sldagent.candidate import Candidate, Evaluation, Status
 from sldagent.program import Program
@@ -19,6 +19,12 @@ SELECT number, generation, island, slot, program_hash, proposer, change, evaluat
         (SELECT kind, parent FROM edge WHERE child = number ORDER BY kind, place, parent))
 FROM candidate JOIN program ON hash = program_hash WHERE number = ?
 """
+_TOKENS = func.coalesce(
+    func.sum(
+        func.coalesce(schema.call.c.input_tokens, 0) + func.coalesce(schema.call.c.output_tokens, 0)
+    ),
+    0,
+)
 _SHORT = [column for column in schema.candidate.c if column.name != "evaluation"]
 
 
@@ -217,22 +223,66 @@ class Reading:
         query = select(table.c.number, table.c.arm).where(table.c.number.in_(numbers))
         return {row[0]: row[1] for row in self._all(query)}
 
-    def dollars(self, numbers: Sequence[int]) -> dict[int, float]:
-        """What the model calls of each of these candidates cost, as far as known."""
+    def costs(self, numbers: Sequence[int]) -> dict[int, tuple[float, int]]:
+        """Dollars, as far as known, and tokens that the model calls of these candidates took."""
         table = schema.call
-        query = select(table.c.candidate, func.sum(table.c.usd)).group_by(table.c.candidate)
-        query = query.where(table.c.candidate.in_(numbers))
-        return {row[0]: row[1] or 0.0 for row in self._all(query)}
+        query = select(table.c.candidate, func.sum(table.c.usd), _TOKENS)
+        query = query.where(table.c.candidate.in_(numbers)).group_by(table.c.candidate)
+        return {row[0]: (row[1] or 0.0, row[2]) for row in self._all(query)}
+
+    def lost_replies(self) -> list[dict[str, Any]]:
+        """Replies that came for candidates which are neither committed nor answered.
+
+        Rows of table `call` with `prompt` and `reply`; their candidates will be asked for again.
+        """
+        numbers = (
+            select(schema.call.c.candidate)
+            .where(schema.call.c.candidate.not_in(select(schema.candidate.c.number)))
+            .where(schema.call.c.candidate.not_in(select(schema.proposal.c.candidate)))
+            .where(schema.call.c.candidate >= 0)
+            .distinct()
+        )
+        with self._engine.connect() as connection:
+            found = list(connection.scalars(numbers))
+        calls = [call for number in found for call in self.calls(number)]
+        return [c for c in calls if c["reply"] and not c["outcome"].startswith("failed")]
+
+    def open_questions(self) -> int:
+        """Questions that had no answer when a driver ended, or have none yet."""
+        table = schema.call
+        query = select(func.count()).where(table.c.outcome.in_(("asked", "interrupted")))
+        with self._engine.connect() as connection:
+            return int(connection.scalars(query).one())
+
+    def spent_by_proposer(self) -> list[dict[str, Any]]:
+        """View `v_proposers`: what each proposer made, how well, and at what cost."""
+        with self._engine.connect() as connection:
+            rows = connection.exec_driver_sql("SELECT * FROM v_proposers").mappings()
+            return [dict(row) for row in rows]
+
+    def spent_by_kind(self) -> list[dict[str, Any]]:
+        """View `v_spent`: calls, tokens, seconds and dollars by model and kind of prompt."""
+        with self._engine.connect() as connection:
+            rows = connection.exec_driver_sql("SELECT * FROM v_spent").mappings()
+            return [dict(row) for row in rows]
 
     def spent(self) -> dict[str, Any] | None:
         """All model calls together, in one query; None where no model was called.
 
-        Keys: calls, models, input_tokens, output_tokens, usd, and of how many calls it is known
-        (priced).
+        Keys: calls, models, input_tokens, output_tokens, usd, of how many calls it is known
+        (priced), how many calls failed, and how many questions had no answer yet when a driver
+        ended (interrupted).
         """
         table = schema.call
+        asked = table.c.model != ""  # a question that is still open names no model
         total = select(
-            func.count().label("calls"),
+            func.coalesce(func.sum(cast(asked, Integer)), 0).label("calls"),
+            func.coalesce(func.sum(cast(table.c.outcome.startswith("failed"), Integer)), 0).label(
+                "failed"
+            ),
+            func.coalesce(func.sum(cast(table.c.outcome == "interrupted", Integer)), 0).label(
+                "interrupted"
+            ),
             func.coalesce(func.sum(table.c.input_tokens), 0).label("input_tokens"),
             func.coalesce(func.sum(table.c.output_tokens), 0).label("output_tokens"),
             func.coalesce(func.sum(table.c.usd), 0.0).label("usd"),
@@ -241,7 +291,7 @@ class Reading:
         models = select(table.c.model).where(table.c.model != "").distinct()
         with self._engine.connect() as connection:
             row = dict(connection.execute(total).mappings().one())
-            if not row["calls"]:
+            if not row["calls"] and not row["interrupted"]:
                 return None
             return {**row, "models": sorted(connection.scalars(models))}
 

@@ -199,6 +199,14 @@ class Store(Reading):
             row = {"candidate": number, "at": now(), "kind": "proposal", "model": ""}
             connection.execute(insert(schema.call).values(**row, outcome="asked"))
 
+    def add_call(self, number: int, call: Mapping[str, Any]) -> None:
+        """Keeps a call of a model as soon as it ended; -1 stands for no candidate.
+
+        The one thing that other threads of the driver write too.
+        """
+        with self._writing() as connection:
+            _keep_calls(connection, number, [call])
+
     def add_proposal(
         self,
         number: int,

@@ -30,7 +30,7 @@ class HashPool:
     def submit(self, key: int, text: Program) -> None:
         self._queue.append((key, text))
 
-    def results(self) -> Iterator[tuple[int, Evaluation]]:
+    def results(self, timeout: float | None = None) -> Iterator[tuple[int, Evaluation]]:
         while self._queue:
             key, text = self._queue.pop(int(self._rng.integers(len(self._queue))))
             self.evaluated.append(text.hash)

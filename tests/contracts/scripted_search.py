@@ -58,7 +58,7 @@ class ScriptedPool:
     def submit(self, key: int, text: Program) -> None:
         self._queue.append((key, text))
 
-    def results(self) -> Iterator[tuple[int, Evaluation]]:
+    def results(self, timeout: float | None = None) -> Iterator[tuple[int, Evaluation]]:
         while self._queue:
             near = min(len(self._queue), self.width)
             key, text = self._queue.pop(int(self._rng.integers(near)))
@@ -167,7 +167,7 @@ class MemoryJournal:
             (c.number, c.generation, c.island, c.slot, c.parents, c.exemplars, c.proposer, c.change,
              c.evaluation.status.value, c.evaluation.reason, c.evaluation.score,
              self.programs[c.number].source, arm)
-            for c, arm, _ in (self.entries[n] for n in self.numbers())
+            for c, arm, *_ in (self.entries[n] for n in self.numbers())
         ]  # fmt: skip
 
 

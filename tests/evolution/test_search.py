@@ -21,7 +21,7 @@ from sldagent.candidate import Evaluation, Status
 from sldagent.errors import BudgetError, SldagentError
 from sldagent.evolution.migration import MIGRATION, RESEEDING
 from sldagent.program import Program
-from sldagent.proposing.base import Proposal, Request
+from sldagent.proposing.base import Call, Proposal, Request
 
 
 @pytest.fixture(scope="module")
@@ -254,13 +254,16 @@ def test_answers_of_a_model_are_taken_as_they_are_when_a_search_goes_on() -> Non
 
 
 def test_a_model_is_not_asked_for_another_answer_where_it_repeats_itself() -> None:
+    paid = Call("proposal", "m", "question", "answer", 1, 1, 0.1, None, "ok")
+
     class Parrot:
         name, concurrency, deterministic = "parrot", 2, False
         calls = 0
 
         def propose(self, request: Request) -> Proposal:
             Parrot.calls += 1
-            return Proposal(program(0.25), (request.parents[0][0].number,), (), "again")
+            parents = (request.parents[0][0].number,)
+            return Proposal(program(0.25), parents, (), "again", calls=(paid,))
 
     journal = run_search(proposer=Parrot(), islands=1, generations=4, offspring=1)
     assert Parrot.calls == 4

@@ -96,7 +96,7 @@ def test_prompts_and_replies_are_stored_once_and_read_with_plain_sqlite(store: S
     )
     assert [call["kind"] for call in store.calls(0)] == ["proposal", "repair"]
     assert store.calls(0)[0]["prompt"] == "question"
-    assert store.dollars([0, 1]) == {0: 0.5, 1: 0.25}
+    assert store.costs([0, 1]) == {0: (0.5, 6), 1: (0.25, 3)}
     spent = store.spent()
     assert spent is not None
     assert (spent["calls"], spent["priced"], spent["usd"]) == (3, 3, 0.75)
