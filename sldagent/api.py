@@ -450,6 +450,7 @@ def predict(
     unprotected: bool = False,
     level: float = 0.8,
     seconds: float = 30.0,
+    candidate: int | None = None,
 ) -> list[dict[str, Any]]:
     """Values at points, with intervals and what parameters and forms add to the doubt.
 
@@ -461,6 +462,7 @@ def predict(
         unprotected: Run a run's program even where there is no sandbox.
         level: Of a run's intervals; a fitted law has its own.
         seconds: That refits of a run's program may take.
+        candidate: Of a run; None is the best.
 
     Returns:
         For each point and group: `group`, `at`, `values` by target with value, low and high (where
@@ -474,7 +476,7 @@ def predict(
 
     if isinstance(source, FittedLaw):
         return predict_fitted(source, points)
-    with _at_hand(source, None, data, unprotected) as (found, refitter):
+    with _at_hand(source, candidate, data, unprotected) as (found, refitter):
         return predict_run(found, refitter, points, level, seconds)
 
 
@@ -487,18 +489,20 @@ def allocate(
     unprotected: bool = False,
     level: float = 0.8,
     seconds: float = 30.0,
+    candidate: int | None = None,
 ) -> list[dict[str, Any]]:
     """The best size and data for a budget of FLOPs (6ND), for every group, with intervals.
 
     With the best learning rate and batch size where the law has them. `given` has values of the
-    other features; with size and data among them no budget is needed. Else as for `predict`.
+    other features; with size and data among them no budget is needed. Where the law has no optimum,
+    size, data and loss are None and the warning says so. Else as for `predict`.
     """
     from sldagent.fitted import FittedLaw
     from sldagent.predicting import allocate_fitted, allocate_run
 
     if isinstance(source, FittedLaw):
         return allocate_fitted(source, flops, given or {}, group)
-    with _at_hand(source, None, data, unprotected) as (found, refitter):
+    with _at_hand(source, candidate, data, unprotected) as (found, refitter):
         return allocate_run(found, refitter, flops, given or {}, group, level, seconds)
 
 
@@ -681,6 +685,7 @@ def report(
                     if isinstance(traced, Formula)
                     else {}
                 ),
+                "unused": list(traced.unused) if isinstance(traced, Formula) else [],
                 "params": {name: params.tolist() for name, params in winner.params.items()},
                 "level": _LEVEL,
                 "refits": draws.words,
