@@ -79,9 +79,13 @@ def _key() -> Finding:
     where = f"; OPENAI_BASE_URL is {url}" if url else ""
     if os.environ.get("OPENAI_API_KEY"):
         return "key", True, f"OPENAI_API_KEY is set, used by `evolve --model NAME` only{where}"
-    return "key", True, (
-        "OPENAI_API_KEY is not set: only OpenAI's models need it (`evolve --model NAME`); without "
-        f"a model symbolic mutation carries the search{where}"
+    return (
+        "key",
+        True,
+        (
+            "OPENAI_API_KEY is not set: only OpenAI's models need it (`evolve --model NAME`); without "
+            f"a model symbolic mutation carries the search{where}"
+        ),
     )
 
 

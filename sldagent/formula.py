@@ -80,6 +80,16 @@ class Formula:
         ]
         return tuple(to_sympy(self.tree, self.feature_symbols, table))
 
+    @property
+    def unused(self) -> tuple[str, ...]:
+        """Features that no target's expression has."""
+        used = {symbol for expression in self.expressions for symbol in expression.free_symbols}
+        return tuple(
+            name
+            for name, symbol in zip(self.features, self.feature_symbols, strict=True)
+            if symbol not in used
+        )
+
     def substituted(self, params: ArrayLike) -> tuple[Any, ...]:
         """The expressions with a group's parameters in their places."""
         import sympy

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 _DRAWS = 100  # refits of a run's program
 _GROUP = "group"
+_NOTHING: dict[str, Any] = {
+    "size": None, "data": None, "ratio": None, "loss": None, "tuned": {}, "intervals": {}
+}  # fmt: skip
 
 
 def predict_fitted(law: FittedLaw, points: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -55,20 +58,11 @@ def allocate_fitted(
         intervals = {
             law.name(key) if key in best.tuned else key: list(pair) for key, pair in ends.items()
         }
-        rows.append(
-            {
-                "group": name,
-                "flops": best.flops,
-                "size": best.size,
-                "data": best.data,
-                "ratio": best.data / best.size,
-                "loss": best.loss,
-                "tuned": tuned,
-                "intervals": intervals,
-                "level": law.level,
-                "warning": best.warning,
-            }
-        )
+        row = {"group": name, "flops": best.flops, "level": law.level, "warning": best.warning}
+        if best.found:
+            found = {"size": best.size, "data": best.data, "ratio": best.data / best.size}
+            row |= {**found, "loss": best.loss, "tuned": tuned, "intervals": intervals}
+        rows.append({**_NOTHING, **row})
     return rows
 
 
@@ -80,7 +74,8 @@ def allocate_run(
     from sldagent.export.ahead import spend
 
     names = _chosen(group, found.table.group_names)
-    return spend(found, refitter, flops, given, names, level, _DRAWS, seconds)
+    rows = spend(found, refitter, flops, given, names, level, _DRAWS, seconds)
+    return [{**_NOTHING, **row} for row in rows]
 
 
 def _chosen(group: str | None, known: Sequence[str]) -> list[str]:

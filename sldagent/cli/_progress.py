@@ -381,6 +381,9 @@ def law_lines(report: Mapping[str, Any]) -> Iterator[str]:
         yield from _labelled("formula", law["formula"]["text"])
         for group, text in list(law["lines"].items())[:_FEW_GROUPS]:
             yield from _labelled(f"  {group}", text)
+    if law.get("unused"):
+        unused = ", ".join(law["unused"])
+        yield f"warning       the law does not use {unused}: it cannot say what more of it changes"
     largest = [place for place in law["largest"] if place["where"] == "largest run"]
     for place in largest[:_FEW_GROUPS]:
         at = ", ".join(f"{name}={value:.4g}" for name, value in place["at"].items())

@@ -24,8 +24,10 @@ _level = click.option(
 
 
 def _fit_options(command: Any) -> Any:
-    """What a table is fitted with."""
+    """What a table is fitted with, and which of a run's programs is taken."""
     for add in (
+        click.option("--candidate", type=int, default=None,
+                     help="Of a run: another than the best."),
         click.option("--law", default="auto", show_default=True, help="A family, for a table."),
         click.option("--column", default=None, metavar="NAME",
                      help="For a table: the column that names a row's group."),
@@ -53,7 +55,7 @@ def _fit_options(command: Any) -> Any:
 @json_option
 def predict(
     source: str, at: tuple[str, ...], points: str | None, level: float, runs: str, as_json: bool,
-    data: str | None, unprotected: bool, **table: Any,
+    data: str | None, unprotected: bool, candidate: int | None, **table: Any,
 ) -> None:  # fmt: skip
     """Predict at new points, and say where the doubt comes from.
 
@@ -70,7 +72,8 @@ def predict(
     wanted = [point(text, "--at") for text in at] + (read_points(points) if points else [])
     if not wanted:
         raise UsageError("say where: --at NAME=VALUE,… or --points FILE")
-    rows = api.predict(_open(source, runs, level, table), wanted, data, unprotected, level)
+    law = _open(source, runs, level, table)
+    rows = api.predict(law, wanted, data, unprotected, level, candidate=candidate)
     if as_json:
         click.echo(json.dumps(rows, indent=1))
         return
@@ -96,7 +99,8 @@ def predict(
 @json_option
 def allocate(
     source: str, flops: float | None, fixed: tuple[str, ...], group: str | None, level: float,
-    runs: str, as_json: bool, data: str | None, unprotected: bool, **table: Any,
+    runs: str, as_json: bool, data: str | None, unprotected: bool, candidate: int | None,
+    **table: Any,
 ) -> None:  # fmt: skip
     """Split a budget between size and data, with learning rate and batch size where known.
 
@@ -109,7 +113,7 @@ def allocate(
     """  # noqa: D301
     given = {k: v for text in fixed for k, v in numbers(text, "--fixed").items()}
     law = _open(source, runs, level, table)
-    rows = api.allocate(law, flops, given, group, data, unprotected, level)
+    rows = api.allocate(law, flops, given, group, data, unprotected, level, candidate=candidate)
     if as_json:
         click.echo(json.dumps(rows, indent=1))
         return
@@ -142,6 +146,8 @@ def prediction_line(row: dict[str, Any]) -> str:
 def allocation_lines(row: dict[str, Any]) -> list[str]:
     """One row of `api.allocate` in words."""
     where = f"[{row['group']}] {row['flops']:.3g} FLOPs"
+    if row["size"] is None:
+        return [f"{where}: {row['warning']}"]
     named = {name: row[name] for name in ("size", "data", "ratio", "loss")} | row["tuned"]
     lines = []
     for name, value in named.items():

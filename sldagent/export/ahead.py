@@ -131,7 +131,7 @@ class _Budget:
         self, flops: float | None, params: Params, drawn: Draws, group: str, level: float
     ) -> dict[str, Any]:
         """One row of `api.allocate`."""
-        own, warning = params[group], ""
+        own = params[group]
         if flops is None:
             if not {self.size, self.data} <= self.fixed.keys():
                 raise UsageError("without --flops give both size and data")
@@ -141,7 +141,10 @@ class _Budget:
             best = search_optimum(
                 lambda n, d: self._loss(n, d, own, group), flops, sections=_SECTIONS
             )
-            n, d, warning = best.size, best.data, best.warning
+            if not best.found:
+                row = {"group": group, "flops": flops, "level": level}
+                return {**row, "warning": best.warning}
+            n, d = best.size, best.data
         size, data = np.array([n]), np.array([d])
         tuned = self._tune(size, data, own, group)[0] if self.tuned else np.zeros((1, 0))
         rows = self._rows(size, data, tuned)
@@ -160,7 +163,7 @@ class _Budget:
             "ratio": float(d / n), "loss": float(values[0, 0]),
             "tuned": {self.names[j]: float(v) for j, v in zip(self.tuned, tuned[0], strict=True)},
             "intervals": intervals, "level": level,
-            "warning": warning or self._outside(rows[0]),
+            "warning": self._outside(rows[0]),
         }  # fmt: skip
 
     def _draws(

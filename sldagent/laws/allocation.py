@@ -20,6 +20,7 @@ FLOPS_PER_TOKEN_PARAMETER = 6.0
 _DECADES = 6.0  # how far either side of N = sqrt(C/6) the search looks
 _GRID = 241
 _TWICE = 60  # golden sections: 0.618^60 of a grid step is below rounding
+_NO_OPTIMUM = "the loss falls without end along the budget: the law has no optimum"
 _TUNED = (Role.RATE, Role.BATCH)
 _BEYOND = 10.0  # times the data's ends: where the best rate and batch are looked for
 
@@ -34,6 +35,7 @@ class Allocation:
         loss: The law's prediction there.
         warning: Empty, or why the optimum should not be trusted.
         tuned: Best rate and batch by symbol, where the law has them.
+        found: Whether there is an optimum; without one the numbers mean nothing.
     """
 
     flops: float
@@ -42,6 +44,7 @@ class Allocation:
     loss: float
     warning: str = ""
     tuned: dict[str, float] = field(default_factory=dict)
+    found: bool = True
 
 
 def chinchilla_optimum(values: dict[str, float], flops: float) -> Allocation:
@@ -90,7 +93,8 @@ def search_optimum(
         float(np.exp(at[0])),
         float(np.exp(total - at[0])),
         float(value(at)[0]),
-        "the loss still falls at the end of the search: the law has no optimum" if edge else "",
+        _NO_OPTIMUM if edge else "",
+        found=not edge,
     )
 
 
@@ -196,7 +200,7 @@ class _Problem:
             params = self.found.params(self.group)
             if min(params[name] for name in ("A", "B", "alpha", "beta")) <= 0:
                 words = "a term vanished: there is no optimum"
-                return Allocation(flops, np.nan, np.nan, np.nan, words)
+                return Allocation(flops, np.nan, np.nan, np.nan, words, found=False)
             best = chinchilla_optimum(params, flops)
         elif quick and self.tuned:
             best = search_optimum(lambda n, d: self.loss(n, d, 8), flops, sections=12)

@@ -70,10 +70,11 @@ class Choice:
     def members(self, count: int = 4) -> list[tuple[Law, Objective]]:
         """The best laws whose spread says what the form leaves open, best first.
 
-        At most `count`, and only those whose held-out MSE is at most three times the best one's:
-        cuts tell laws apart only so far, and one that won by a little is no surer than the next.
+        The best two, and up to `count` whose held-out MSE is at most three times the best one's:
+        cuts tell laws apart only so far, and one that won on them is not sure to win beyond.
         """
-        return [(trial.law, trial.objective) for trial in self.within(2.0)[:count]]
+        near = self.within(2.0)[:count]
+        return [(trial.law, trial.objective) for trial in max(near, self.trials[:2], key=len)]
 
     @staticmethod
     def _mean(trial: Trial) -> float:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sldagent import api
+from sldagent.api.judging import make_evaluator
 from sldagent.config import EvaluationConfig
 from sldagent.cuts import Cut
 from sldagent.evaluation.pool import RayPool
@@ -118,7 +118,7 @@ def overhead() -> None:
         task, table, made = small_task(cuts)
         program = Program(PROGRAM.format(steps=steps_for(18)))
         own = own_cpu(program, task, table, made)
-        with api._evaluator(task, table, made, EvaluationConfig(), "held-out", False) as judge:
+        with make_evaluator(task, table, made, EvaluationConfig(), "held-out", False) as judge:
             judge.evaluate(program)
             walls = []
             for _ in range(100):
@@ -139,7 +139,7 @@ def through_ray(milliseconds: float, count: int, chunk: int = 0) -> None:
     own = own_cpu(Program(PROGRAM.format(steps=steps)), task, table, cuts)
     cores = os.cpu_count() or 1
     build = partial(
-        api._evaluator, task, table, cuts, EvaluationConfig(reject_literals=True), "held-out", False
+        make_evaluator, task, table, cuts, EvaluationConfig(reject_literals=True), "held-out", False
     )
     pool = RayPool(build, cores)
     try:

@@ -23,6 +23,12 @@ def test_one_group_has_its_constants_and_interval() -> None:
     ]
 
 
+def test_a_feature_that_the_law_does_not_use_is_named() -> None:
+    law = {"lines": {"all_data": "loss = 2"}, "largest": [], "unused": ["params"]}
+    _, warning = law_lines(report(law))
+    assert warning.startswith("warning       the law does not use params")
+
+
 def test_of_many_groups_the_first_are_shown() -> None:
     names = [f"g{i}" for i in range(5)]
     law = {"lines": dict.fromkeys(names, "loss = 2"), "largest": [place(n, 1.5) for n in names]}

@@ -65,6 +65,7 @@ def test_the_split_is_the_closed_form_s(run: Run) -> None:
 def test_repeats_and_nonsense(run: Run) -> None:
     (row,) = api.allocate(run, 1e22, {"unique_tokens": 1e10}, seconds=1)
     assert row["group"] == "all"
+    assert api.allocate(run, 1e22, seconds=1, candidate=0)[0]["size"] is not None
     with pytest.raises(UsageError, match="no feature 'lr'"):
         api.allocate(run, 1e22, {"lr": 1e-3})
     with pytest.raises(UsageError, match="no group"):

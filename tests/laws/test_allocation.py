@@ -65,6 +65,7 @@ def test_search_agrees_with_the_closed_form(values: dict[str, float]) -> None:
 def test_a_law_without_optimum_says_so() -> None:
     best = search_optimum(lambda n, d: n**-0.1 + 0 * d, C)
     assert "no optimum" in best.warning
+    assert not best.found
 
 
 def _fitted(family: str, noise: float = 0.003):  # type: ignore[no-untyped-def]

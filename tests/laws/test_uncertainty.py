@@ -99,7 +99,7 @@ def test_ensemble_covers_new_measurements_and_shows_the_spread_of_laws() -> None
     found = fit(LAW, x, y)
     laws = [(LAW, SQUARED), (find("logarithmic(D)", ROLES), SQUARED)]
     one = calibrated(laws[:1], x, y, None, cuts, found.units)
-    assert 1.0 <= one.stretch < 2.0
+    assert 0.8 <= one.stretch < 2.0
     new_x, new_y = rows(7, count=400, noise=0.02)
     box = one.interval(new_x)
     covered = np.mean((new_y[:, None] >= box.low) & (new_y[:, None] <= box.high))

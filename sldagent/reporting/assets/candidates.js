@@ -104,6 +104,7 @@ function formulaBox() {
   }
   else if (formula.text) box.append(el("pre", null, formula.text));
   else box.append(el("p", { class: "quiet" }, `The law is code${formula.reason ? ` (${formula.reason})` : ""}:`), el("pre", null, lawSource()));
+  if ((law.unused || []).length) box.append(el("p", { class: "quiet" }, `The law does not use ${law.unused.join(", ")}: it cannot say what more of it changes.`));
   if (formula.latex) {
     const say = el("span", { role: "status" });
     box.append(el("p", { class: "quiet" }, el("button", { type: "button", onclick: () => copyText(formula.latex, say) }, "Copy LaTeX"), " ", say));

@@ -157,10 +157,12 @@ function paretoSection() {
   for (const i of [...ok].sort((a, b) => C.params[a] - C.params[b] || error(a) - error(b))) {
     if (!front.length || error(i) < error(front[front.length - 1]) * 0.9999) front.push(i);
   }
+  const near = front.filter((i) => error(i) <= 10);
+  const shown = near.length ? near : front;  // a law that is off by powers of ten would hide the rest
   const draw = (width) => {
     const sorted = ok.map(error).sort((a, b) => a - b);
     const worst = Math.min(sorted[Math.floor(sorted.length * 0.9)], 10);
-    const [low, high] = extent([sorted[0], Math.max(worst, ...front.map(error))], true, 0.08);
+    const [low, high] = extent([sorted[0], Math.max(worst, ...shown.map(error))], true, 0.08);
     const counts = ok.map((i) => C.params[i]);
     const [first, last] = [Math.min(...counts), Math.max(...counts)];
     const f = frame(width, 320, { low: first - 0.6, high: last + 0.6, label: "fitted numbers a group", ticks: wholeTicks(first, last, width / 50) }, { low, high, log: true, label: "held-out error, 1 − R²" }, "Held-out error against number of parameters");
@@ -168,14 +170,14 @@ function paretoSection() {
     const place = (i) => [f.sx(C.params[i] + (((C.number[i] * 0.618) % 1) - 0.5) * 0.5), f.sy(error(i))];
     f.g.append(dots(inside.map(place), 6, "var(--soft)", 0.45));
     const steps = [];
-    front.forEach((i, k) => {
-      if (k) steps.push([f.sx(C.params[i]), f.sy(error(front[k - 1]))]);
+    shown.forEach((i, k) => {
+      if (k) steps.push([f.sx(C.params[i]), f.sy(error(shown[k - 1]))]);
       steps.push([f.sx(C.params[i]), f.sy(error(i))]);
     });
     steps.push([f.width - f.m.r, steps[steps.length - 1][1]]);
-    f.g.append(line(steps, "var(--accent)"), dots(front.map((i) => [f.sx(C.params[i]), f.sy(error(i))]), 9, "var(--accent)", 1));
-    const points = inside.filter((i) => !front.includes(i)).map((i) => { const [x, y] = place(i); return { x, y, number: C.number[i], text: describe(i) }; });
-    for (const i of front) points.push({ x: f.sx(C.params[i]), y: f.sy(error(i)), number: C.number[i], text: describe(i) });
+    f.g.append(line(steps, "var(--accent)"), dots(shown.map((i) => [f.sx(C.params[i]), f.sy(error(i))]), 9, "var(--accent)", 1));
+    const points = inside.filter((i) => !shown.includes(i)).map((i) => { const [x, y] = place(i); return { x, y, number: C.number[i], text: describe(i) }; });
+    for (const i of shown) points.push({ x: f.sx(C.params[i]), y: f.sy(error(i)), number: C.number[i], text: describe(i) });
     interactive(f.g, points);
     return f.g;
   };

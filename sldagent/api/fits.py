@@ -1,0 +1,140 @@
+"""Laws of tables: fitted, and what fitted laws and runs predict and decide."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sldagent.api.rerunning import at_hand
+from sldagent.api.tasks import load_task, task_from_table
+from sldagent.errors import UsageError
+
+if TYPE_CHECKING:
+    from sldagent.fitted import FittedLaw
+    from sldagent.laws.worth import Crossing, Worth
+    from sldagent.run import Run
+    from sldagent.tablefit import TableFit
+    from sldagent.task import Task
+
+
+def fit(
+    table: str | Path | None = None,
+    task: "Task | str | None" = None,
+    data: str | None = None,
+    features: "Sequence[str]" = (),
+    targets: "Sequence[str]" = (),
+    group: str | None = None,
+    law: str = "auto",
+    draws: int = 500,
+    level: float = 0.95,
+    ignore: "Sequence[str]" = (),
+) -> "TableFit":
+    """A law for a table: `law` by name, or the family that extrapolates best.
+
+    Either `table` (a CSV or parquet file) with `targets` and `features` as NAME=ROLE, which are
+    guessed where none is named (but `ignore`), or a `task` whose rows are found as everywhere. The
+    result has `report()`, `fit`, and with `law` what predicts and allocates.
+    """
+    from sldagent.data.sources import load_or_measured
+    from sldagent.data.tables import read_table
+    from sldagent.tablefit import describe_columns, fit_table
+
+    if table is not None and not features:
+        groups = None if group is None else [group]
+        return fit_table(*task_from_table(table, targets, groups, ignore), law, draws, level)
+    if table is not None:
+        described = describe_columns(features, targets, group)
+        return fit_table(described, read_table(Path(table), described), law, draws, level)
+    if task is None:
+        raise UsageError("fit needs a table or a task")
+    chosen, rows = load_or_measured(load_task(task) if isinstance(task, str) else task, data)
+    return fit_table(chosen, rows, law, draws, level)
+
+
+def price_worth(
+    table: str | Path, price: str, target: str, group: str | None = None, level: float = 0.95
+) -> "tuple[list[Worth], list[Crossing]]":
+    """What a table's price column buys, and where a group is worth it; see `laws.worth`."""
+    from sldagent.data.tables import read_table
+    from sldagent.laws.worth import worth
+    from sldagent.tablefit import describe_columns
+
+    described = describe_columns([f"{price}=data"], [target], group)
+    rows = read_table(Path(table), described)
+    return worth(rows.x[:, 0], rows.y[:, 0], rows.groups, level=level)
+
+
+def predict(
+    source: "FittedLaw | Run",
+    points: "Sequence[Mapping[str, Any]]",
+    data: str | None = None,
+    unprotected: bool = False,
+    level: float = 0.8,
+    seconds: float = 30.0,
+    candidate: int | None = None,
+) -> list[dict[str, Any]]:
+    """Values at points, with intervals and what parameters and forms add to the doubt.
+
+    Args:
+        source: A fitted law (`fit(...).law`, `load_fit`), or a run, whose best program is run
+            again.
+        points: A number for every feature; a `group` where there are several.
+        data: Where the rows of a run are.
+        unprotected: Run a run's program even where there is no sandbox.
+        level: Of a run's intervals; a fitted law has its own.
+        seconds: That refits of a run's program may take.
+        candidate: Of a run; None is the best.
+
+    Returns:
+        For each point and group: `group`, `at`, `values` by target with value, low and high (where
+        a new run may land, at `level`), parameter and model (half-widths), and `warnings`.
+
+    Raises:
+        UsageError: A feature is missing, or a group is not known.
+    """
+    from sldagent.fitted import FittedLaw
+    from sldagent.predicting import predict_fitted, predict_run
+
+    if isinstance(source, FittedLaw):
+        return predict_fitted(source, points)
+    with at_hand(source, candidate, data, unprotected) as (found, refitter):
+        return predict_run(found, refitter, points, level, seconds)
+
+
+def allocate(
+    source: "FittedLaw | Run",
+    flops: float | None = None,
+    given: "Mapping[str, float] | None" = None,
+    group: str | None = None,
+    data: str | None = None,
+    unprotected: bool = False,
+    level: float = 0.8,
+    seconds: float = 30.0,
+    candidate: int | None = None,
+) -> list[dict[str, Any]]:
+    """The best size and data for a budget of FLOPs (6ND), for every group, with intervals.
+
+    With the best learning rate and batch size where the law has them. `given` has values of the
+    other features; with size and data among them no budget is needed. Where the law has no optimum,
+    size, data and loss are None and the warning says so. Else as for `predict`.
+    """
+    from sldagent.fitted import FittedLaw
+    from sldagent.predicting import allocate_fitted, allocate_run
+
+    if isinstance(source, FittedLaw):
+        return allocate_fitted(source, flops, given or {}, group)
+    with at_hand(source, candidate, data, unprotected) as (found, refitter):
+        return allocate_run(found, refitter, flops, given or {}, group, level, seconds)
+
+
+def plot_fit(found: "TableFit", file: str | Path) -> Path:
+    """Writes a fit's figure, predictions against what was measured and residuals."""
+    from sldagent.reporting.fit_plot import plot_fit as plot
+
+    return plot(found, Path(file))
+
+
+def load_fit(path: str | Path) -> "FittedLaw":
+    """The law in what `sldagent fit … --json` printed, to predict and allocate with."""
+    from sldagent.fitted import read_fitted
+
+    return read_fitted(Path(path))

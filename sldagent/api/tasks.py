@@ -1,0 +1,134 @@
+"""Tasks and their tables: found, described, checked, made."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sldagent.data.checks import Check
+    from sldagent.data.newtask import Draft
+    from sldagent.table import Table
+    from sldagent.task import Task
+
+
+def load_task(name_or_path: str | Path) -> "Task":
+    """The task of that name, or the one in that folder or `task.toml`."""
+    from sldagent.data.tasks import find_task
+
+    return find_task(name_or_path)
+
+
+def summarize_tasks(data: str | None = None) -> list[dict[str, Any]]:
+    """Every task in short; see `sldagent.data.overview`."""
+    from sldagent.data import overview
+
+    return overview.summarize_tasks(data)
+
+
+def task_details(name: str, data: str | None = None) -> dict[str, Any]:
+    """All that a task file says; see `sldagent.data.overview`."""
+    from sldagent.data import overview
+
+    return overview.task_details(name, data)
+
+
+def describe_task(name: str, data: str | None = None) -> str:
+    """A task in words, for people and models; see `sldagent.data.overview`."""
+    from sldagent.data import overview
+
+    return overview.describe_task(name, data)
+
+
+def check_task(name: str, data: str | None = None) -> "Check":
+    """What a task's training table holds, and what is wrong with it; see `sldagent.data.checks`."""
+    from sldagent.data import checks
+
+    return checks.check_task(name, data)
+
+
+def fetch_tasks(names: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """Puts tables of the hub into its cache; see `sldagent.data.overview`."""
+    from sldagent.data import overview
+
+    return overview.fetch_tasks(names)
+
+
+def new_task(
+    table: str | Path,
+    targets: str | Sequence[str],
+    *,
+    groups: str | Sequence[str] | None = None,
+    ignore: Sequence[str] = (),
+    roles: "Mapping[str, str] | None" = None,
+    axes: Sequence[str] = (),
+    limit: int | None = None,
+    keep: Sequence[str] = (),
+    test: str | Path | None = None,
+    name: str | None = None,
+    output: str | Path | None = None,
+    dry_run: bool = False,
+) -> "tuple[Draft, Path | None]":
+    """Makes a task of a user's table of runs, and its folder unless it is a dry run.
+
+    What is not said is guessed; the draft tells what was guessed and why, what was found in the
+    rows, and what `check_task` says. `sldagent.data.choices.Wishes` describes what can be said.
+
+    Args:
+        table: CSV with commas, semicolons or tabs, parquet, or JSON lines.
+        targets: Columns that a law shall predict, or names of metrics in a long table.
+        groups: Columns that name a row's group; None guesses, an empty list means no groups.
+        ignore: Columns that no law shall see.
+        roles: Roles of features by column.
+        axes: The only features along which rows are held out.
+        limit: Fitted numbers a group; None suggests one, 0 means no limit.
+        keep: Rows not to leave out: `copies`, `diverged`, `steps`, `unfinished`.
+        test: A fixed test table; nothing is decided by it.
+        name: Of the task; None takes the file's.
+        output: The folder to make; None means `tasks/NAME`.
+        dry_run: Write nothing.
+
+    Returns:
+        The draft, and the folder that was made.
+
+    Raises:
+        DataError: No task can be made of the table.
+        UsageError: What is asked for contradicts itself, or the folder exists.
+    """
+    from sldagent.data.choices import make_wishes
+    from sldagent.data.newtask import draft_task
+    from sldagent.data.writing import write_task
+
+    wishes = make_wishes(targets, groups, ignore, roles, axes, limit, keep)
+    draft = draft_task(Path(table), wishes, name, None if test is None else Path(test))
+    if dry_run:
+        return draft, None
+    return draft, write_task(draft, Path(output) if output else Path("tasks") / draft.task.name)
+
+
+def task_from_table(
+    table: str | Path,
+    targets: str | Sequence[str],
+    groups: str | Sequence[str] | None = None,
+    ignore: Sequence[str] = (),
+    roles: "Mapping[str, str] | None" = None,
+    **more: Any,
+) -> "tuple[Task, Table]":
+    """The task and the rows that `new_task` would write; leaves nothing behind."""
+    draft, _ = new_task(
+        table, targets, groups=groups, ignore=ignore, roles=roles, **more, dry_run=True
+    )
+    return draft.task, draft.table
+
+
+def parse_roles(texts: Sequence[str]) -> dict[str, str]:
+    """Roles by column, of texts `COLUMN=ROLE`."""
+    from sldagent.data import choices
+
+    return choices.parse_roles(texts)
+
+
+def diagnose(data: str | None = None) -> list[tuple[str, bool, str]]:
+    """What this machine offers: for each item its name, whether it is well, and a line of words."""
+    from sldagent.doctor import diagnose as look
+
+    return look(data)
