@@ -30,7 +30,8 @@ from sldagent.sandbox.process import TemplateSandbox
 OK, REJECTED, ERROR = Status.OK, Status.REJECTED, Status.ERROR
 TIMEOUT, MEMORY, INVALID = Status.TIMEOUT, Status.MEMORY, Status.INVALID
 TURNS = itertools.count()
-CANARY = Path(f"/tmp/sldagent-canary-{os.getpid()}")
+# Of this run of the tests: all its processes must name their tests alike.
+CANARY = Path(f"/tmp/sldagent-canary-{os.environ.get('PYTEST_XDIST_TESTRUNUID', os.getpid())}")
 
 
 @pytest.fixture(scope="module")
