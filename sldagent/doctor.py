@@ -83,8 +83,8 @@ def _key() -> Finding:
         "key",
         True,
         (
-            "OPENAI_API_KEY is not set: only OpenAI's models need it (`evolve --model NAME`); without "
-            f"a model symbolic mutation carries the search{where}"
+            "OPENAI_API_KEY is not set: only OpenAI's models need it (`evolve --model NAME`); "
+            f"without a model symbolic mutation carries the search{where}"
         ),
     )
 

@@ -6,11 +6,11 @@ import hashlib
 import re
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cached_property
 from pathlib import Path
+from typing import Any, Generic, TypeVar
 
 from sldagent.errors import ProgramError
 from sldagent.tokens import Scan, scan
@@ -27,6 +27,28 @@ _MOST_BYTES = 1 << 20
 # Python 3.11 loses count of the depth where two threads parse at once (SystemError).
 PARSING = threading.RLock()
 _FUNCTIONS = ("scaling_law_func", "fit_scaling_law")
+
+T = TypeVar("T")
+
+
+class _cached(Generic[T]):
+    """A property that is computed once.
+
+    Python 3.11's own holds one lock for all instances while it computes, which with `PARSING`, held
+    by another thread that asks for such a property, would never end.
+    """
+
+    def __init__(self, compute: Callable[[Any], T]) -> None:
+        self._compute = compute
+        self.__doc__ = compute.__doc__
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: Any, owner: type | None = None) -> T:
+        value: T = self._compute(instance)
+        instance.__dict__[self._name] = value  # found first from now on
+        return value
 
 
 class ProgramKind(StrEnum):
@@ -112,7 +134,7 @@ class Program:
             pass
         raise ProgramError("the new block contains an EVOLVE-BLOCK marker or hides the END marker")
 
-    @cached_property
+    @_cached
     def _span(self) -> tuple[int, int]:
         """Where the block's text starts and ends."""
         if [marker.name for marker in self._markers] != [START, END]:
@@ -123,7 +145,7 @@ class Program:
             )
         return self._markers[0].end, self._markers[1].start
 
-    @cached_property
+    @_cached
     def _markers(self) -> list[_Marker]:
         """The marker lines in order. Text inside a string is no marker, where strings are known."""
         offsets = [0]
@@ -138,17 +160,17 @@ class Program:
 
     # -- syntax --------------------------------------------------------------------------------
 
-    @cached_property
+    @_cached
     def _text(self) -> str:
         """The source as Python's reader sees it: no byte order mark, line breaks as line feeds."""
         return self.source.removeprefix(_BOM).replace("\r\n", "\n").replace("\r", "\n")
 
-    @cached_property
+    @_cached
     def _scan(self) -> Scan:
         # A program that reads docstrings may take its numbers from there.
         return scan(self._text, keep_strings="__doc__" in self._text)
 
-    @cached_property
+    @_cached
     def _parsed(self) -> ast.Module | str:
         """The syntax tree, or what is wrong with the text."""
         text = self._text
@@ -187,7 +209,7 @@ class Program:
             raise ProgramError(f"the program does not parse: {self._parsed}")
         return self._parsed
 
-    @cached_property
+    @_cached
     def _defined(self) -> frozenset[str]:
         """Names that the module defines at its top level, inside `if`, `try` and the like too."""
         return frozenset(_top_names(self.tree)) if self.syntax_error is None else frozenset()
@@ -204,7 +226,7 @@ class Program:
         """The functions that it lacks to be a program, in words; empty where it lacks none."""
         return " and ".join(f"{name}()" for name in _FUNCTIONS if name not in self._defined)
 
-    @cached_property
+    @_cached
     def imports(self) -> tuple[str, ...]:
         """Dotted names that may be modules, sorted: a hint for what to load early."""
         names = set(_DOTTED.findall(self._text))
@@ -217,7 +239,7 @@ class Program:
 
     # -- identity ------------------------------------------------------------------------------
 
-    @cached_property
+    @_cached
     def hash(self) -> str:
         """SHA-256 of the tokens without comments, docstrings and layout; of a broken text itself.
 
@@ -229,7 +251,7 @@ class Program:
         # A text that parses has no NUL: neither a joined stream nor a raw text equals another.
         return hashlib.sha256(("tokens\0" + "\0".join(self._scan.code)).encode()).hexdigest()
 
-    @cached_property
+    @_cached
     def complexity(self) -> int | None:
         """Nodes of the block's syntax tree, docstrings left out; None where it does not parse.
 

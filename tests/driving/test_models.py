@@ -47,7 +47,7 @@ def reasons(run: Run) -> list[str]:
 
 
 def test_models_and_symbolic_mutation_share_a_run(driver: Driver) -> None:
-    with ScriptedServer() as server:
+    with ScriptedServer(Script(delay=0.1)) as server:
         run, _ = evolve(driver, server, proposer=None)
     rows = {row["proposer"]: row for row in run.store.spent_by_proposer()}
     assert set(rows) == {"symbolic", "llm"}
