@@ -40,6 +40,7 @@ def search_config(
         name=cell.key,
         runs=str(config.folder / "runs"),
         evaluation=config.evaluation,
+        **(config.asking if cell.arm.asks else {}),
     )
     match cell.arm.ablation:
         case "best-of-n":

@@ -2,8 +2,9 @@
 
 import dataclasses
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from sldagent.config import EvaluationConfig
 from sldagent.errors import UsageError
@@ -11,6 +12,7 @@ from sldagent.errors import UsageError
 ABLATIONS = ("best-of-n", "random", "no-islands", "no-exemplars", "no-seeds")
 SPLITS = ("test", "pseudo")
 HUMAN = "human"
+_OWN_TEXT = "symbolic"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -32,6 +34,7 @@ class BenchConfig:
         data: Where the rows are, as for `evolve`.
         workers: Processes that evaluate; None for one a core.
         evaluation: Limits of every evaluation.
+        asking: Settings of `EvolveConfig` for the searches whose proposer asks models.
     """
 
     folder: Path
@@ -49,6 +52,7 @@ class BenchConfig:
     evaluation: EvaluationConfig = dataclasses.field(
         default_factory=lambda: EvaluationConfig(reject_literals=True)
     )
+    asking: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for number, least, option in (
@@ -79,6 +83,7 @@ class BenchConfig:
             "pseudo_tests": self.pseudo_tests,
             "start_programs": self.start_programs,
             "evaluation": dataclasses.asdict(self.evaluation),
+            "asking": {k: list(v) if isinstance(v, tuple) else v for k, v in self.asking.items()},
         }
 
 
@@ -88,6 +93,11 @@ class Arm:
 
     proposer: str
     ablation: str = ""
+
+    @property
+    def asks(self) -> bool:
+        """Whether programs of models are among those that it judges."""
+        return self.proposer != _OWN_TEXT
 
     @property
     def name(self) -> str:

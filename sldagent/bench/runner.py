@@ -25,8 +25,6 @@ from sldagent.storage.store import FILE
 from sldagent.table import Table
 from sldagent.task import Task
 
-_OWN_TEXT = "symbolic"  # whose programs need no sandbox that holds strangers
-
 
 @dataclass(frozen=True, slots=True)
 class Tools:
@@ -149,12 +147,13 @@ def _search(cell: Cell, subject: _Subject, config: BenchConfig, tools: Tools) ->
 def _outcome(
     cell: Cell, run: Run, task: Task, data: str | None, tools: Tools, begun: float
 ) -> dict[str, Any]:
+    own = not cell.arm.asks or run.config().unprotected
     best = run.best()
     assert best is not None  # a run without a valid candidate does not end well
     candidate, program = best
     beyond, reason = None, ""
     try:
-        judged = tools.judge(run, task, program, data, cell.arm.proposer == _OWN_TEXT)
+        judged = tools.judge(run, task, program, data, own)
         beyond = asdict(judged.metrics) if judged.metrics else None
         reason = "" if judged.metrics else f"{judged.status}: {judged.reason}"
     except SandboxError:

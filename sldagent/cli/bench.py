@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from sldagent import api
+from sldagent.cli._models import model_options
 from sldagent.cli._options import (
     data_option,
     evaluation_config,
@@ -13,6 +14,11 @@ from sldagent.cli._options import (
     json_option,
     option,
 )
+
+_ASKING = (
+    "models", "base_url", "prompts", "max_cost_usd", "max_tokens", "max_calls", "reply_tokens",
+    "temperature", "call_timeout", "patience", "unprotected",
+)  # fmt: skip
 
 
 @click.command()
@@ -48,6 +54,7 @@ from sldagent.cli._options import (
 @click.option("-o", "--out", metavar="DIR", default="bench", show_default=True)
 @data_option
 @evaluation_options
+@model_options
 @json_option
 def bench(
     out: str, eval_timeout: float, memory: int, as_json: bool, tasks: tuple[str, ...],
@@ -57,16 +64,21 @@ def bench(
 
     \b
     sldagent bench --tasks parallel --tasks sft --seeds 3 --baseline human
+    sldagent bench --proposer symbolic --proposer mixed --model gpt-5-mini --max-cost-usd 1
     sldagent bench --split pseudo --ablate best-of-n --ablate random
 
     Cells are searched one after the other on all cores. The same command with the same -o goes on
     where it was stopped, or adds tasks, seeds and arms. results.md and results.json in that folder
-    are written after every cell. Published numbers stand in columns of their own.
+    are written after every cell. What models may cost is for each search. Published numbers stand
+    in columns of their own.
     """  # noqa: D301
+    asking = {name: settings.pop(name) for name in _ASKING}
+    if not asking["models"]:
+        asking = {}
     limits = evaluation_config(eval_timeout, memory, reject_literals=True)
 
     def watch(number: int, total: int, words: str) -> None:
         click.echo(f"{number}/{total} {words}", err=True)
 
-    result = api.bench(Path(out), tasks, watch, evaluation=limits, **settings)
+    result = api.bench(Path(out), tasks, watch, evaluation=limits, asking=asking, **settings)
     click.echo(result.to_json() if as_json else api.bench_markdown(result))

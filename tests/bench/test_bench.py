@@ -181,6 +181,20 @@ def test_an_ablation_lacks_one_thing(
     assert lacking.islands * lacking.offspring == full.islands * full.offspring
 
 
+def test_only_searches_that_ask_are_given_models(made: Path, tmp_path: Path) -> None:
+    asking = {"models": ("some-model",), "max_cost_usd": 1.0}
+    config = replace(settings(made), folder=tmp_path, asking=asking)
+    made_of = {
+        name: search_config(
+            Cell("parallel", Arm(name), 0), config, "parallel", config.data, lambda c: c
+        )
+        for name in ("symbolic", "mixed")
+    }
+    assert made_of["symbolic"].models == ()
+    assert made_of["mixed"].models == ("some-model",)
+    assert made_of["mixed"].max_cost_usd == 1.0
+
+
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
