@@ -11,6 +11,7 @@ _KAPLAN = "Kaplan et al. 2020, arXiv 2001.08361"
 _CHINCHILLA = "Hoffmann et al. 2022, arXiv 2203.15556, approach 3"
 _MEAN = "generalised mean of the terms; cf. Kaplan et al. 2020, eq. 1.5"
 _TRANSLOG = "translog function, Christensen, Jorgenson & Lau 1973"
+_RECTIFIED = "rectified law of several resources, cf. Lin et al. 2024, arXiv 2402.02314"
 _RELATIVE = "relative of Hoffmann et al. 2022 with coupled terms"
 
 
@@ -23,23 +24,24 @@ def _term(slot: Slot) -> str:
     return f"A_{slot.symbol}*{slot.symbol}**(-a_{slot.symbol})"
 
 
-def _product(slots: tuple[Slot, ...], prefix: str = "a") -> str:
-    return "*".join(f"{s.symbol}**(-{prefix}_{s.symbol})" for s in slots)
+def _product(slots: tuple[Slot, ...], sign: str = "-") -> str:
+    return "*".join(f"{s.symbol}**({sign}a_{s.symbol})" for s in slots)
 
 
-def _product_unit(slots: tuple[Slot, ...], prefix: str = "a") -> str:
-    return "*".join(f"{s.symbol}**{prefix}_{s.symbol}" for s in slots)
+def _product_unit(slots: tuple[Slot, ...]) -> str:
+    return "*".join(f"{s.symbol}**a_{s.symbol}" for s in slots)
 
 
 def powers(f: Features) -> Iterator[Law]:
     """All power laws over the resources.
 
-    `power` A prod x^-a; `product` the same over a floor E; `additive` E + sum A_x x^-a; `coupled`
-    adds C prod x^-a with the same exponents; `split` is E + one term + a product of the others;
-    `mean` is E + A (x^-a + R y^-b)^k, which is `additive` at k = 1 and picks the worse at k -> 0;
-    `kaplan` is A (N^(-a/b) + R/D)^b, that is [(N_c/N)^(a/b) + D_c/D]^b; `farseer` lets the exponent
-    of D drift with N; `translog` is a full quadratic in logarithms, whose coefficients take either
-    sign.
+    `power` A prod x^-a; `product` the same over a floor E; `saturating` E + A/(1 + q prod x^a),
+    level where all resources are scarce and again where they abound; `additive` E + sum A_x x^-a;
+    `coupled` adds C prod x^-a with the same exponents; `split` is E + one term + a product of the
+    others; `mean` is E + A (x^-a + R y^-b)^k, which is `additive` at k = 1 and picks the worse at
+    k -> 0; `kaplan` is A (N^(-a/b) + R/D)^b, that is [(N_c/N)^(a/b) + D_c/D]^b; `farseer` lets the
+    exponent of D drift with N; `translog` is a full quadratic in logarithms, whose coefficients
+    take either sign.
     """
     for slots in f.subsets(RESOURCES):
         exponents = [exponent(s) for s in slots]
@@ -51,6 +53,18 @@ def powers(f: Features) -> Iterator[Law]:
         yield _translog(f, slots)
         if len(slots) == 1:
             continue
+        yield f.law(
+            "saturating",
+            slots,
+            f"E + A/(1 + q*{_product(slots, sign='')})",
+            [
+                f.floor(),
+                f.amplitude("A"),
+                *exponents,
+                shape("q", 1e-3, 1e3, log=True, unit=_product(slots)),
+            ],
+            _RECTIFIED,
+        )
         total = " + ".join(["E", *map(_term, slots)])
         whole = [f.floor(), *amplitudes, *exponents]
         if {s.role for s in slots} != {Role.SIZE, Role.DATA}:

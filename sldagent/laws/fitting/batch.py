@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from sldagent.laws.expressions import Array, Compiled, Law, compiled
 from sldagent.laws.fitting.objectives import Objective
+from sldagent.task import Role
 
 NDArrayBool = NDArray[np.bool_]
 NDArrayInt = NDArray[np.intp]
@@ -110,10 +111,13 @@ class Batch:
         """Predictions (P, n) and their slopes (P, p, n) in the solver's coordinates."""
         v = self.values(q)
         columns = v[:, :, None].transpose(1, 0, 2)
-        parts = self.functions.slopes(*self.x, *columns)
+        with np.errstate(all="ignore"):
+            parts = self.functions.slopes(*self.x, *columns)
         jac = np.empty((len(q), v.shape[1], self.y.shape[1]))
         for k, part in enumerate(parts):
             jac[:, k] = part
+        if any(slot.role is Role.FRACTION for slot in self.law.slots):
+            jac[np.isnan(jac)] = 0.0  # the slope x^b ln x of a share's power, where the share is 0
         for log in np.flatnonzero(self.logs):
             k = self.count + int(log)
             jac[:, k] *= v[:, k, None]
@@ -125,8 +129,8 @@ class Batch:
         Robust losses enter as iteratively re-weighted least squares, whose matrix majorises the
         objective, so that its step descends.
         """
+        f, jac = self.jacobian(q)
         with np.errstate(all="ignore"):
-            f, jac = self.jacobian(q)
             r, slope = self.residual(f)
             loss = self.losses(f)
             jac *= slope[:, None, :]
