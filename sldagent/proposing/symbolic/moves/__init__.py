@@ -24,6 +24,7 @@ MOVES: dict[str, Move] = {
     "split product": couplings.split,
     "generalised mean": couplings.mean,
     "interaction": couplings.interact,
+    "follow": couplings.follow,
     "transform feature": transforms.transform,
     "power to logarithm": transforms.to_logarithm,
     "saturate power": transforms.saturate,

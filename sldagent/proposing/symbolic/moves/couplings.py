@@ -1,6 +1,7 @@
 """Moves that multiply, join and mix terms."""
 
 import ast
+import re
 from dataclasses import replace
 
 from sldagent.laws.expressions import Parameter, Slot, shape
@@ -8,7 +9,10 @@ from sldagent.laws.families.features import Features
 from sldagent.proposing.symbolic.expansion import Expansion, join, substitute, used, words
 from sldagent.proposing.symbolic.ingredients import POSITIVE, power_of
 from sldagent.proposing.symbolic.moves.base import Made, Rng, Subject, choose
+from sldagent.proposing.symbolic.moves.exponents import exponents
 from sldagent.task import Role
+
+_SCALE_DRIFT, _EXPONENT_DRIFT = 0.8, 0.3  # share of a link's box
 
 
 def link(slot: Slot) -> tuple[str, Parameter]:
@@ -113,6 +117,42 @@ def interact(subject: Subject, rng: Rng) -> Made | None:
     expansion = expansion.with_term(k, replace(term, factors=(*term.factors, factor)))
     change = f"let {x.symbol} and {y.symbol} interact in the term {term.name}"
     return subject.made(expansion, change)
+
+
+def follow(subject: Subject, rng: Rng) -> Made | None:
+    """A shape depends on a feature: a positive one by a power of it, a centre by its logarithm.
+
+    So half-lives, thresholds and exponents may be others for larger models.
+    """
+    old, features = subject.expansion, subject.setting.features
+    options = [
+        (name, slot)
+        for name in old.used
+        for slot in features.slots
+        if any(name in words(f) and not _follows(f, name, slot) for f in old.factors)
+    ]
+    if not options:
+        return None
+    name, slot = choose(options, rng)
+    factor, p = link(slot)
+    power = old.shapes[name].lower >= 0
+    reach = (_EXPONENT_DRIFT if name in exponents(old) else _SCALE_DRIFT) if power else 1.0
+    p = replace(p, lower=reach * p.lower, upper=reach * p.upper)
+    if power:
+        text = f"{name}*{factor}"
+    else:
+        inner = slot.symbol if slot.role in (Role.LOGGED, Role.FRACTION) else f"ln({slot.symbol})"
+        text = f"{name} + {p.name}*{inner}"
+    expansion, text = join(old, text, [p])
+    expansion = expansion.renamed({name: f"({text})"})
+    return subject.made(expansion, f"let {name} depend on {slot.symbol}: {text}")
+
+
+def _follows(factor: str, name: str, slot: Slot) -> bool:
+    """Whether the shape is multiplied or shifted by the feature already."""
+    return (
+        re.search(rf"\b{name} [*+] [^()]*(ln\(|exp\()?[^()]*\b{slot.symbol}\b", factor) is not None
+    )
 
 
 def is_positive(factor: str, expansion: Expansion, features: Features) -> bool:
