@@ -112,15 +112,24 @@ class Questions:
     def _disguised(self) -> list[tuple[Floats, NDArray[np.intp]]]:
         """For each call its rows with decoys among them, and where the real ones are.
 
-        A law could dig the other rows out of its process's memory. Among decoys, mixed from the
-        columns of real ones, it finds there something else than in the process that predicted.
+        A law could dig the other rows out of its process's memory. Among decoys it finds there
+        something else than in the process that predicted.
         """
         disguised = []
         for i, call in enumerate(self.calls):
             rng = np.random.default_rng([i, self._secret])
             count = len(call.x) + max(1, len(call.x) // 8)
             real = np.sort(rng.permutation(count)[: len(call.x)])
-            x = np.column_stack([rng.choice(column, count) for column in call.x.T])
+            x = np.column_stack([_decoys(column, count, rng) for column in call.x.T])
             x[real] = call.x
             disguised.append((x, real))
         return disguised
+
+
+def _decoys(column: Floats, count: int, rng: np.random.Generator) -> Floats:
+    """Values that could be the column's: some of its own, some between two, whole where it is."""
+    one, other = rng.choice(column, (2, count))
+    between = (one + other) / 2
+    if (column == np.rint(column)).all():
+        between = np.rint(between)
+    return np.where(rng.random(count) < 0.5, one, between)

@@ -348,10 +348,7 @@ def test_a_cut_gains_nothing_from_two_others(
     "expression",
     [
         "y + 1e-3 * np.log(whole_batch(p)).mean()",
-        pytest.param(
-            "y + 1e-3 * np.log(whole_numbers(p)).mean()",
-            marks=pytest.mark.xfail(reason="decoys are no whole numbers", strict=False),
-        ),
+        "y + 1e-3 * np.log(whole_numbers(p)).mean()",
         "y + 1e-3 * of_the_other_group(p)[0]",
     ],
     ids=["other rows", "other rows without decoys", "other group's parameters"],
