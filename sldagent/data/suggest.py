@@ -15,6 +15,7 @@ from sldagent.task import Column, CutKind, CutRule, Role, Task
 
 # Resources are what grows beyond the data; tuned settings and shares do not.
 _SCALES = (Role.SIZE, Role.DATA, Role.UNIQUE_DATA, Role.COUNT, Role.LOGGED)
+_TUNED = (Role.RATE, Role.BATCH)
 _AXIS_SHARES = (0.1, 0.2, 0.35)
 # Of ten rows, four.
 _SMALL_SHARE = 0.45
@@ -124,13 +125,16 @@ def _merged(rules: Sequence[CutRule]) -> Iterator[CutRule]:
 def suggest_limit(task: Task, table: Table) -> tuple[int, str, list[Finding]]:
     """At most so many fitted numbers a group, why, and what was found on the way.
 
-    A constant, an amplitude and an exponent for each scale, and one more that joins them; of a
+    A constant, an amplitude and an exponent for each scale, and one more that joins them; for each
+    setting that is tuned a curvature and an optimum, and how far each scale moves that; of a
     mixture one a share and two more. No more than half of the values that a typical group has in
     the smallest fit rows of a cut.
     """
-    shares = sum(c.role is Role.FRACTION for c in task.features)
-    scales = len(task.features) - shares
-    each = 2 + 2 * scales + shares
+    roles = [c.role for c in task.features]
+    shares, tuned = roles.count(Role.FRACTION), sum(role in _TUNED for role in roles)
+    others = len(roles) - shares
+    moved = tuned * sum(role in _SCALES for role in roles)
+    each = 2 + 2 * others + moved + shares
     targets = len(task.targets)
     wanted = each * targets
     cuts = make_cuts(task, table)
@@ -140,7 +144,8 @@ def suggest_limit(task: Task, table: Table) -> tuple[int, str, list[Finding]]:
     )
     room = max(int(least * targets / 2), 2 * targets)
     parts = "2"
-    parts += f" + 2 for each of {scales} features" if scales > 1 else " + 2" if scales else ""
+    parts += f" + 2 for each of {others} features" if others > 1 else " + 2" if others else ""
+    parts += f" + {moved} for optima that move with scale" if moved else ""
     parts += f" + {shares} for the shares" if shares else ""
     why = parts + (f", for each of {targets} targets" if targets > 1 else "")
     if room >= wanted:

@@ -26,7 +26,7 @@ EXPECTED: dict[str, tuple[str, str, int, int, int]] = {
     "corpora": ("N=size", "corpus", 4, 64, 4),
     "repeats": ("unique_tokens=unique_data params=size tokens=data", "", 1, 126, 8),
     "experts": ("num_experts=count dense_size=size", "", 1, 49, 6),
-    "rates": ("lr=rate batch_size=batch tokens=data non_embedding_params=size", "", 1, 400, 10),
+    "rates": ("lr=rate batch_size=batch tokens=data non_embedding_params=size", "", 1, 400, 14),
     "mixtures": (
         "web=fraction code=fraction books=fraction papers=fraction", "model", 2, 60, 12,
     ),

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from itertools import combinations_with_replacement, product
 
 from sldagent.laws.expressions import Law, Parameter, Slot, amplitude, shape
-from sldagent.laws.families.features import Features, logarithms
+from sldagent.laws.families.features import RESOURCES, Features, logarithms
+from sldagent.laws.families.powers import exponent
 from sldagent.task import Role
 
 _STEP = "optimum lr = c N^a D^b, batch = d D^e: Step Law, Li et al. 2025, arXiv 2503.04715"
@@ -12,10 +13,10 @@ _SURFACE = "quadratic response surface in logarithms, Box & Wilson 1951"
 
 
 def optima(f: Features) -> Iterator[Law]:
-    """Valleys over what scales (size, data) in what is tuned (rate, batch).
+    """Valleys over what scales in what is tuned (rate, batch).
 
-    With base = E + sum A_x x^-a_x over the scales, and for each tuned t the distance
-    v_t = ln t - m_t - sum c_tx ln x from its drifting optimum:
+    The scales are all resources, or size and data alone. With base = E + sum A_x x^-a_x over them,
+    and for each tuned t the distance v_t = ln t - m_t - sum c_tx ln x from its drifting optimum:
 
     `valley` base + sum H_t v_t^2; `tied_valley` measures the rate's distance also against the
     batch; `drifting_valley` lets the curvatures H_t prod x^h_tx drift; `relative_valley`
@@ -29,15 +30,20 @@ def optima(f: Features) -> Iterator[Law]:
     polynomial in the scales, and `drifting_coupled_surface` does both.
     """
     tuned = f.with_role(Role.RATE, Role.BATCH)
-    scales = f.with_role(Role.SIZE, Role.DATA)
     if not tuned:
         return
+    for scales in dict.fromkeys((f.with_role(*RESOURCES), f.with_role(Role.SIZE, Role.DATA))):
+        yield from _valleys(f, scales, tuned)
+        yield from _surfaces(f, scales, tuned)
+
+
+def _valleys(f: Features, scales: tuple[Slot, ...], tuned: tuple[Slot, ...]) -> Iterator[Law]:
     slots = (*scales, *tuned)
     base = " + ".join(["E", *(f"A_{s.symbol}*{s.symbol}**(-a_{s.symbol})" for s in scales)])
     fixed = [
         f.floor(),
         *(f.amplitude(f"A_{s.symbol}") for s in scales),
-        *(shape(f"a_{s.symbol}", 0.01, 2.0) for s in scales),
+        *(exponent(s) for s in scales),
     ]
     centres = [p for t in tuned for p in _centre(t, scales)]
     away = {t.symbol: _distance(t, scales) for t in tuned}
@@ -66,7 +72,6 @@ def optima(f: Features) -> Iterator[Law]:
     skewed = " + ".join(f"H_{t}*(exp(s_{t}*{v}) - s_{t}*{v} - 1)/s_{t}**2" for t, v in away.items())
     skews = [shape(f"s_{t}", 0.05, 3.0) for t in away]
     yield law("skewed_valley", f"{base} + {skewed}", [*valley, *skews])
-    yield from _surfaces(f, scales, tuned)
 
 
 def _surfaces(f: Features, scales: tuple[Slot, ...], tuned: tuple[Slot, ...]) -> Iterator[Law]:
@@ -83,7 +88,7 @@ def _surfaces(f: Features, scales: tuple[Slot, ...], tuned: tuple[Slot, ...]) ->
             yield _surface(f, family, slots, [], "", monomials)
     if len(scales) == 2:
         base = [f.floor(), *(f.amplitude(f"A_{s.symbol}") for s in scales), f.amplitude("C")]
-        base += [shape(f"a_{s.symbol}", 0.01, 2.0) for s in scales]
+        base += [exponent(s) for s in scales]
         powers = [f"{s.symbol}**(-a_{s.symbol})" for s in scales]
         terms = [f"A_{s.symbol}*{power}" for s, power in zip(scales, powers, strict=True)]
         formula = " + ".join(["E", *terms, f"C*{'*'.join(powers)}"])
