@@ -132,4 +132,4 @@ def _decoys(column: Floats, count: int, rng: np.random.Generator) -> Floats:
     between = (one + other) / 2
     if (column == np.rint(column)).all():
         between = np.rint(between)
-    return np.where(rng.random(count) < 0.5, one, between)
+    return np.asarray(np.where(rng.random(count) < 0.5, one, between))

@@ -13,6 +13,7 @@ ROLE_SETS = (
     (Role.RATE, Role.BATCH, Role.DATA, Role.SIZE),
     (Role.SIZE, Role.COUNT, Role.DATA),
     (Role.FRACTION, Role.FRACTION, Role.FRACTION, Role.FRACTION),
+    (Role.SIZE, Role.DATA, Role.FRACTION),
     (Role.LOGGED,),
 )
 _RANGES = {
@@ -45,6 +46,8 @@ def features(roles: tuple[Role, ...], rows: int = 90) -> Array:
         low, high = _RANGES.get(role, (1.0, 1.0))
         log = role is Role.LOGGED
         columns.append(-1 + 4 * v if log else low * (high / low) ** v)
+        if role is Role.FRACTION:
+            columns[-1] = v
         if role is Role.COUNT:
             columns[-1] = np.round(columns[-1])
             columns[-1][0] = 1.0

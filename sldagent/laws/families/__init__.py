@@ -10,12 +10,13 @@ from sldagent.laws.families.curves import curves
 from sldagent.laws.families.features import Features
 from sldagent.laws.families.logged import logged
 from sldagent.laws.families.mixtures import mixtures
+from sldagent.laws.families.modulated import modulated
 from sldagent.laws.families.optima import optima
 from sldagent.laws.families.powers import powers
 from sldagent.laws.families.repeats import repeats
 from sldagent.task import Role
 
-_FAMILIES = (powers, curves, repeats, optima, counts, mixtures, logged)
+_FAMILIES = (powers, curves, repeats, optima, counts, mixtures, modulated, logged)
 
 
 def applicable(

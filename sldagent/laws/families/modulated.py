@@ -1,0 +1,50 @@
+"""Laws of resources and shares: what a sparsity, a mixture or a dropout does to power laws."""
+
+from collections.abc import Iterator
+
+from sldagent.laws.expressions import Law, Parameter, amplitude, shape
+from sldagent.laws.families.features import RESOURCES, Features
+from sldagent.laws.families.powers import exponent
+from sldagent.task import Role
+
+_SOURCE = "power laws modulated by shares; cf. Frantar et al. 2023, arXiv 2309.08520"
+_MIXTURE = 3  # so many shares are those of a whole, of which one follows from the others
+
+
+def modulated(f: Features) -> Iterator[Law]:
+    """Laws over all resources x and shares r, with base = sum A_x x^-a_x and worth exp(sum t_r r).
+
+    `modulated` E + base worth; `modulated_floor` (E + base) worth; `modulated_term` has the worth
+    in the term of one resource only; `shifted_base` E + base + sum C_r r.
+    """
+    resources, shares = f.with_role(*RESOURCES), f.with_role(Role.FRACTION)
+    if not resources or not shares:
+        return
+    free = shares[1:] if len(shares) >= _MIXTURE else shares
+    worth = f"exp({' + '.join(f't_{r.symbol}*{r.symbol}' for r in free)})"
+    tilts = [shape(f"t_{r.symbol}", -10.0, 10.0) for r in free]
+    terms = {x: f"A_{x.symbol}*{x.symbol}**(-a_{x.symbol})" for x in resources}
+    units = {x: f"{x.symbol}**a_{x.symbol}" for x in resources}
+    base = [
+        f.floor(),
+        *(f.amplitude(f"A_{x.symbol}", units[x]) for x in resources),
+        *(exponent(x) for x in resources),
+    ]
+    slots = (*resources, *free)
+    total = " + ".join(terms.values())
+
+    def law(family: str, formula: str, parameters: list[Parameter]) -> Law:
+        return f.law(family, slots, formula, parameters, _SOURCE)
+
+    yield law("modulated", f"E + ({total})*{worth}", [*base, *tilts])
+    yield law("modulated_floor", f"(E + {total})*{worth}", [*base, *tilts])
+    if len(resources) > 1:
+        for one, term in terms.items():
+            rest = " + ".join(t for x, t in terms.items() if x is not one)
+            # The resource comes first in the name, as the law has one for each of them.
+            ordered = (one, *(s for s in slots if s is not one))
+            formula = f"E + {term}*{worth} + {rest}"
+            yield f.law("modulated_term", ordered, formula, [*base, *tilts], _SOURCE)
+    linear = " + ".join(f"C_{r.symbol}*{r.symbol}" for r in free)
+    additions = [amplitude(f"C_{r.symbol}") for r in free]
+    yield law("shifted_base", f"E + {total} + {linear}", [*base, *additions])
