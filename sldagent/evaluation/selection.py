@@ -11,12 +11,12 @@ _NOT_FINITE = 0.1  # predictions beyond the data that are not finite
 
 
 def selection_score(cut_r2: Sequence[float], numbers: float, finite_beyond: bool) -> float:
-    """One less the geometric mean over cuts of 1 - R², with prices as factors; higher is better.
+    """One less the squared mean over cuts of sqrt(1 - R²), times prices; higher is better.
 
-    The geometric mean compares laws by the ratio of their errors, so that a cut on which all laws
-    err much, or little, counts as much as any other. Prices: an error larger by `_PER_NUMBER` for
-    every parameter and literal, by `_NOT_FINITE` where the law does not stay finite ten times
-    beyond the data.
+    sqrt(1 - R²) is the error of a cut in spreads of its targets. Its mean lies between the mean of
+    1 - R², by which the cut on which all laws err most decides alone, and the geometric mean, which
+    forgives a law that fails on one cut. Prices: 1 - R² larger by `_PER_NUMBER` for every parameter
+    and literal, by `_NOT_FINITE` where the law does not stay finite ten times beyond the data.
 
     Args:
         cut_r2: Pooled R² of each cut.
@@ -25,4 +25,4 @@ def selection_score(cut_r2: Sequence[float], numbers: float, finite_beyond: bool
     """
     errors = np.minimum(1.0 - np.asarray(cut_r2, dtype=float), _MOST_ERROR)
     price = _PER_NUMBER * numbers + (0.0 if finite_beyond else _NOT_FINITE)
-    return 1.0 - float(np.exp(np.log(errors + _LEAST_ERROR).mean() + price))
+    return 1.0 - float(np.sqrt(errors + _LEAST_ERROR).mean() ** 2 * np.exp(price))

@@ -50,6 +50,16 @@ def geometric(price: float, floor: float = 1e-3) -> Rule:
     return score
 
 
+def in_spreads(price: float, floor: float = 1e-3) -> Rule:
+    """The mean of sqrt(1 - R2), which is what selection goes by."""
+
+    def score(test):
+        mean = np.sqrt(1 - cut_r2(test) + floor).mean(axis=1)
+        return -2 * np.log(mean) - price * parameters(test)
+
+    return score
+
+
 def worst(price: float) -> Rule:
     return lambda test: cut_r2(test).min(axis=1) - price * parameters(test)
 
@@ -112,6 +122,7 @@ RULES: dict[str, Rule] = {
         for p in (0, 0.01, 0.02, 0.05, 0.1)
     },
     **{f"ranks - {p}p": ranks(p) for p in (0, 0.01)},
+    **{f"in spreads - {p}p": in_spreads(p) for p in (0, 0.01, 0.02, 0.05)},
     "smoothed .5 mean - .002p": smoothed(priced(0.002), 0.5),
     "smoothed 1 mean - .002p": smoothed(priced(0.002), 1.0),
     "smoothed .5 geo": smoothed(geometric(0.02, 1e-2), 0.5),

@@ -32,14 +32,19 @@ class Stop(Exception):
         self.status = status
 
 
-def test_score_is_what_a_geometric_mean_of_errors_leaves_and_prices_numbers() -> None:
+def test_score_is_what_the_mean_error_in_spreads_leaves_and_prices_numbers() -> None:
     plain = selection_score([0.9, 0.9], 3, True)
     assert plain == pytest.approx(1 - 0.101 * np.exp(0.03))
     assert selection_score([0.9, 0.9], 4, True) < plain
     assert selection_score([0.9, 0.9], 3, False) < plain
-    assert selection_score([0.99, 0.0], 3, True) == pytest.approx(
-        1 - np.sqrt(0.011 * 1.001) * np.exp(0.03)
-    )
+    mean = (np.sqrt(0.011) + np.sqrt(1.001)) / 2
+    assert selection_score([0.99, 0.0], 3, True) == pytest.approx(1 - mean**2 * np.exp(0.03))
+
+
+def test_a_law_that_fails_on_one_cut_loses_to_one_that_holds_on_all() -> None:
+    """Two laws of one made table, whose R2 on its test rows is .38 and .96."""
+    failing = selection_score([0.902, -1.231, 0.998, 0.998, 0.999], 6, True)
+    assert selection_score([0.985, 0.922, 0.996, 0.988, 0.96], 6, True) > failing
 
 
 def test_one_hopeless_cut_costs_no_more_than_its_share() -> None:
