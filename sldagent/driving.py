@@ -24,7 +24,7 @@ from sldagent.evolution.places import Places
 from sldagent.evolution.search import Generation, SearchConfig
 from sldagent.evolution.selection import BestExemplars, RankSelection
 from sldagent.journal import StoreJournal
-from sldagent.program import Program
+from sldagent.program import Program, seldom_collecting
 from sldagent.proposing.base import Proposer, Start
 from sldagent.proposing.replay import Recorder, Replay
 from sldagent.run import Run
@@ -278,7 +278,7 @@ def _drive(
     config = run.config()
     inner = _proposer(config, task, table) if llm is None else llm.proposer
     spent = (lambda: None) if llm is None else llm.ended
-    with run.driving(), _recorded(config, inner, resumed) as proposer:
+    with run.driving(), seldom_collecting(), _recorded(config, inner, resumed) as proposer:
         pool = make_pool(task, table, cuts, config)
         try:
             run.point_latest()  # only now: a run whose workers cannot start is not worth it

@@ -19,7 +19,7 @@ from sldagent.candidate import Evaluation, Status
 from sldagent.errors import PrerequisiteError, SandboxError, SldagentError
 from sldagent.evaluation.base import Evaluator
 from sldagent.keys import hidden_keys
-from sldagent.program import Program
+from sldagent.program import Program, seldom_collecting
 
 # Makes an evaluator; runs once in every worker, hence it and what it returns to stay there.
 Build = Callable[[], Evaluator]
@@ -69,7 +69,8 @@ class _Worker:
         self._evaluator = build()
 
     def evaluate(self, program: Program) -> Evaluation:
-        return self._evaluator.evaluate(program)
+        with seldom_collecting():
+            return self._evaluator.evaluate(program)
 
 
 class RayPool:

@@ -4,12 +4,13 @@ import ast
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from sldagent.errors import DataError
 from sldagent.laws.codegen.form import Form, Link
 from sldagent.laws.codegen.grammar import GrammarError, from_code, normal, read_formula, text_of
-from sldagent.laws.codegen.writing import ROLES, misfit, write
-from sldagent.laws.expressions import Law, Parameter, Slot
+from sldagent.laws.codegen.writing import ROLES, check, misfit, write
+from sldagent.laws.expressions import Law, Parameter, Slot, amplitude
 from sldagent.laws.families import find
 from sldagent.laws.fitting import OBJECTIVES, Objective, Units
 from sldagent.task import Role
@@ -273,9 +274,21 @@ def _fixed(tree: ast.Module) -> list[str]:
 
 def _compared(tree: ast.Module, form: Form) -> Form:
     """The form with the link under which its program is this one."""
-    columns, given = 1 + max(slot.column for slot in form.law.slots), _fixed(tree)
+    law, given = form.law, _fixed(tree)
+    check(law, read_formula(law.formula), 1 + max(slot.column for slot in law.slots))
     for link in Link:
-        linked = replace(form, link=link)
-        if _fixed(ast.parse(write(linked, ["x"] * columns, ["y"]))) == given:
-            return linked
+        if _expected(law.slots, form.objective, form.emphasis != 0, link) == given:
+            return replace(form, link=link)
     raise _OtherShapeError
+
+
+@lru_cache(maxsize=512)
+def _expected(
+    slots: tuple[Slot, ...], objective: Objective, weighted: bool, link: Link
+) -> list[str]:
+    """What is fixed in the programs of all laws over these slots."""
+    columns = 1 + max(slot.column for slot in slots)
+    law = Law("any", "A", slots, (amplitude("A"),), "")
+    units = Units((0.0,) * columns, (1.0,) * columns)
+    form = Form(law, units, objective, float(weighted), link)
+    return _fixed(ast.parse(write(form, ["x"] * columns, ["y"])))

@@ -100,7 +100,7 @@ def write(form: Form, features: Sequence[str], targets: Sequence[str]) -> str:
     """
     law = form.law
     tree = read_formula(law.formula)
-    _check(law, tree, len(features))
+    check(law, tree, len(features))
     scales = [slot for slot in law.slots if slot.role in SCALES]
     weighted = form.emphasis != 0 and bool(scales)
     lines, value = statements(law, tree)
@@ -140,7 +140,8 @@ def _name(law: Law) -> str:
     return plain(law.name) or "unnamed"
 
 
-def _check(law: Law, tree: ast.expr, width: int) -> None:
+def check(law: Law, tree: ast.expr, width: int) -> None:
+    """Raises GrammarError where no program can be written of a law, `tree` being its formula."""
     symbols = [*(slot.symbol for slot in law.slots), *law.names]
     taken = {"np", "inputs", "params", *FUNCTIONS}
     for symbol in symbols:
