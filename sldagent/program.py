@@ -94,8 +94,9 @@ class Program:
 
     source: str
 
-    def __reduce__(self) -> tuple[type["Program"], tuple[str]]:
-        return Program, (self.source,)  # the cached syntax tree would weigh many times the text
+    def __reduce__(self) -> tuple[Callable[..., "Program"], tuple[str, Scan | None]]:
+        # What takes longest goes along; the syntax tree would weigh many times the text.
+        return _restored, (self.source, self.__dict__.get("_scan"))
 
     @classmethod
     def read(cls, path: str | Path) -> "Program":
@@ -295,6 +296,13 @@ class Program:
         old, new = self._text.split("\n"), other._text.split("\n")
         lines = difflib.unified_diff(old, new, before, after, lineterm="")
         return "".join(f"{line}\n" for line in lines)
+
+
+def _restored(source: str, found: Scan | None) -> Program:
+    program = Program(source)
+    if found is not None:
+        program.__dict__["_scan"] = found
+    return program
 
 
 def _line_of(text: str, at: int) -> int:

@@ -66,7 +66,7 @@ lines_option = click.option("--json", "as_json", is_flag=True, help="JSON lines 
 @option(
     "--offspring",
     type=int,
-    help="Proposals of an island a generation.  [default: 4, with a model 2]",
+    help="Proposals of an island a generation.  [default: 3, with a model 2]",
 )
 @option("--concurrency", type=int, help="Calls of models in flight.  [default: 16]")
 @option(
