@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 MakePool = Callable[[Task, Table, Sequence[Cut], EvolveConfig], EvaluatorPool]
 _DEFAULT_PROPOSER = "symbolic"
 _WITH_MODELS = "mixed"
-_OFFSPRING, _OFFSPRING_WITH_MODELS = 4, 2  # of an island a generation
+_OFFSPRING, _OFFSPRING_WITH_MODELS = 3, 2  # of an island a generation
 _AT_LEAST_UNDER_WAY = 16  # proposals of all islands together, so that several workers have work
 _RECORDED = ("islands", "offspring", "lag", "seed")  # what a replay takes over
 
