@@ -66,7 +66,7 @@ def test_a_recording_repeats_a_search_without_its_proposer(
 def test_a_plan_derives_what_is_left_open(driver: Driver) -> None:
     plan = driving.plan(driver.config("plan", offspring=None, lag=None))
     assert (plan.config.proposer, plan.config.offspring, plan.config.lag) == ("symbolic", 3, 6)
-    assert plan.most_evaluations == 3 + 7 * 3 * 4
+    assert plan.most_evaluations == 3 + 7 * 3 * 3
     assert plan.deterministic
     open_end = driving.plan(driver.config("plan", generations=None, time_limit=5.0))
     assert open_end.most_evaluations is None

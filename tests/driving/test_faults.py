@@ -112,9 +112,12 @@ def test_a_run_stopped_by_its_clock_is_gone_on_with(driver: Driver, whole: Run) 
     assert (row["finished_at"], row["ended_because"]) == (None, "enough for today")
     count = len(run.rows())
     assert 0 < count < len(whole.rows())
-    assert len(driver.pools[0].evaluated) == len({row["program_hash"] for row in run.rows()}), (
-        "what was under way is finished and committed"
-    )
+    committed = {row["program_hash"] for row in run.rows()}
+    evaluated = set(driver.pools[0].evaluated)
+    assert committed <= evaluated
+    # What was under way is finished; what lies behind a migration that is not due is judged again.
+    config = run.config()
+    assert len(evaluated - committed) < config.islands * (config.lag or 0)
     assert lineage(driver.resume("stopped")) == lineage(whole)
 
 

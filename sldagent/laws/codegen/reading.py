@@ -288,7 +288,7 @@ def _expected(
 ) -> list[str]:
     """What is fixed in the programs of all laws over these slots."""
     columns = 1 + max(slot.column for slot in slots)
-    law = Law("any", "A", slots, (amplitude("A"),), "")
+    law = Law("any", "any_level", slots, (amplitude("any_level"),), "")
     units = Units((0.0,) * columns, (1.0,) * columns)
     form = Form(law, units, objective, float(weighted), link)
     return _fixed(ast.parse(write(form, ["x"] * columns, ["y"])))
