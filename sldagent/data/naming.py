@@ -69,7 +69,7 @@ _PATTERNS = [
             Role.DATA,
             r"tokens?|data(?:set)?(?: size)?|examples?|samples?|characters?",
         ),
-        (Meaning.CAUSE, Role.DATA, r"images?|videos?|frames?|pairs|clips|demos|demonstrations?"),
+        (Meaning.CAUSE, Role.DATA, r"images|videos|frames|pairs|clips|demos|demonstrations"),
         (Meaning.CAUSE, Role.DATA, r"episodes?|trajectories|transitions|labels|shots|prompts"),
         (Meaning.CAUSE, Role.DATA, r"chars|bytes|documents?|docs|sequences|train size|n ?train|d"),
         (Meaning.CAUSE, Role.SIZE, r"model|sizes?|n|weights"),

@@ -6,7 +6,7 @@ from sldagent.data.naming import Meaning, guess_by_name, words_of
 
 CAUSES = {
     "size": "params N n_params model_size nonVocabParameters dense_parameter_count active_params",
-    "data": "tokens D data_size sft_data_size num_characters trainTokens n_train examples",
+    "data": "tokens D data_size num_characters trainTokens n_train examples images num_episodes",
     "unique_data": "unique_tokens U D_U distinct_examples",
     "rate": "lr learning_rate peak_lr learningRate weight_decay",
     "batch": "bsz batch_size global_batch batchsize",
