@@ -15,19 +15,19 @@ from typing import TYPE_CHECKING, Any, Self, TextIO
 
 from sldagent.candidate import Candidate
 from sldagent.config import HARNESS_VERSION, EvaluationConfig, EvolveConfig
-from sldagent.cuts import Cut
 from sldagent.data.tasks import find_task, read_task
 from sldagent.errors import UsageError
-from sldagent.evaluation.key import evaluation_key
 from sldagent.program import Program
 from sldagent.proposing.base import Start
 from sldagent.storage.reading import Filter
 from sldagent.storage.store import FILE, Store
-from sldagent.table import Table
 from sldagent.task import Task
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # numpy and pandas are not needed to read a run
     import pandas
+
+    from sldagent.cuts import Cut
+    from sldagent.table import Table
 
 _TASKS = "tasks"  # the folder of a run's own task
 _PACKAGES = ("sldagent", "numpy", "scipy", "ray", "sqlalchemy")
@@ -54,8 +54,8 @@ class Run:
         cls,
         config: EvolveConfig,
         task: Task,
-        table: Table,
-        cuts: Sequence[Cut],
+        table: "Table",
+        cuts: "Sequence[Cut]",
         starts: Sequence[Start],
         keep_task: Callable[[Path], object] = lambda tasks: None,
     ) -> Self:
@@ -64,6 +64,8 @@ class Run:
         `keep_task` is given the run's own folder of tasks before that, to put a task into it that
         is found nowhere else.
         """
+        from sldagent.evaluation.key import evaluation_key
+
         name = config.name
         if name is None:
             stamp = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H%M%S")

@@ -18,7 +18,7 @@ _RIVALS = 3
 _WITHIN = 1.1  # times the best one's held-out error: a rival's
 _SECTIONS = 10  # golden sections: each calls the program once
 _ROUNDS = 8
-_AROUND, _STEPS = np.log(30.0), 61  # where and how finely a draw's own optimum is looked for
+_AROUND, _STEPS = float(np.log(30.0)), 21  # where a draw's own optimum is looked for, twice
 _BEYOND = 10.0
 _TUNED = (Role.RATE, Role.BATCH)
 
@@ -82,7 +82,7 @@ def spend(
 ) -> list[dict[str, Any]]:  # fmt: skip
     """The best size and data for a budget by the program, group by group, with intervals.
 
-    Rate and batch are at their best for all rows' constants; refits move size and data only.
+    Every refit has an optimum of its own, rate and batch included.
 
     Raises:
         UsageError: The task has no size and data, several targets, or a feature without a value.
@@ -131,7 +131,8 @@ class _Budget:
         self, flops: float | None, params: Params, drawn: Draws, group: str, level: float
     ) -> dict[str, Any]:
         """One row of `api.allocate`."""
-        own = params[group]
+        own, draws = [params[group]], [p[group] for p in drawn.params]
+        budget = flops is not None
         if flops is None:
             if not {self.size, self.data} <= self.fixed.keys():
                 raise UsageError("without --flops give both size and data")
@@ -139,72 +140,70 @@ class _Budget:
             flops = FLOPS_PER_TOKEN_PARAMETER * n * d
         else:
             best = search_optimum(
-                lambda n, d: self._loss(n, d, own, group), flops, sections=_SECTIONS
-            )
+                lambda n, d: self._least(n[None], d[None], own, group)[0][0],
+                flops, sections=_SECTIONS,
+            )  # fmt: skip
             if not best.found:
                 row = {"group": group, "flops": flops, "level": level}
                 return {**row, "warning": best.warning}
             n, d = best.size, best.data
-        size, data = np.array([n]), np.array([d])
-        tuned = self._tune(size, data, own, group)[0] if self.tuned else np.zeros((1, 0))
-        rows = self._rows(size, data, tuned)
-        values = self._values(rows, [own, *[p[group] for p in drawn.params]], group)
-        columns = {"size": [n], "data": [d], "ratio": [d / n], "loss": values[1:, 0].tolist()}
-        if not {self.size, self.data} <= self.fixed.keys():
-            columns |= self._draws(flops, n, tuned, drawn, group)
+        loss, tuned = self._least(np.array([[n]]), np.array([[d]]), own, group)
+        best_tuned = dict(
+            zip((self.names[j] for j in self.tuned), tuned[0, 0].tolist(), strict=True)
+        )
+        columns = self._optima(n, d, draws, group, budget) if draws else {}
         ends = [(1 - level) / 2, (1 + level) / 2]
-        intervals = {
-            name: [float(end) for end in np.nanquantile(drawn_values, ends)]
-            for name, drawn_values in columns.items()
-            if len(drawn_values)
-        }
         return {
             "group": group, "flops": flops, "size": float(n), "data": float(d),
-            "ratio": float(d / n), "loss": float(values[0, 0]),
-            "tuned": {self.names[j]: float(v) for j, v in zip(self.tuned, tuned[0], strict=True)},
-            "intervals": intervals, "level": level,
-            "warning": self._outside(rows[0]),
+            "ratio": float(d / n), "loss": float(loss[0, 0]),
+            "tuned": best_tuned,
+            "intervals": {
+                name: [float(end) for end in np.nanquantile(values, ends)]
+                for name, values in columns.items()
+            },
+            "level": level,
+            "warning": self._outside(self._rows(np.array([n]), np.array([d]), tuned[0])[0]),
         }  # fmt: skip
 
-    def _draws(
-        self, flops: float, size: float, tuned: Floats, drawn: Draws, group: str
-    ) -> dict[str, list[float]]:
-        """Every refit's own optimum about the best one."""
-        if not drawn.params:
-            return {}
-        n = size * np.exp(np.linspace(-_AROUND, _AROUND, _STEPS))
-        d = flops / FLOPS_PER_TOKEN_PARAMETER / n
-        rows = self._rows(n, d, np.repeat(tuned, _STEPS, axis=0))
-        values = self._values(rows, [p[group] for p in drawn.params], group)
-        values = np.where(np.isfinite(values), values, np.inf)
-        at = values.argmin(axis=1)
-        sizes = n[at]
-        return {
-            "size": sizes.tolist(),
-            "data": d[at].tolist(),
-            "ratio": (d[at] / sizes).tolist(),
-            "loss": values.min(axis=1).tolist(),
-        }
+    def _optima(
+        self, size: float, data: float, draws: Sequence[Floats], group: str, budget: bool
+    ) -> dict[str, Floats]:
+        """Every refit's own optimum about the best one, by grids along the budget."""
+        steps = _STEPS if budget else 1
+        centre, half = np.zeros(len(draws)), _AROUND if budget else 0.0
+        chosen = np.arange(len(draws))
+        for _ in range(2 if budget else 1):
+            shift = centre[:, None] + np.linspace(-half, half, steps)
+            loss, tuned = self._least(size * np.exp(shift), data * np.exp(-shift), draws, group)
+            at = np.where(np.isfinite(loss), loss, np.inf).argmin(axis=1)
+            centre, half = shift[chosen, at], 2 * half / max(1, steps - 1)
+        n, d = size * np.exp(centre), data * np.exp(-centre)
+        best = {self.names[j]: tuned[chosen, at, k] for k, j in enumerate(self.tuned)}
+        return {"size": n, "data": d, "ratio": d / n, "loss": loss[chosen, at], **best}
 
-    def _values(self, rows: Floats, params: Sequence[Floats], group: str) -> Floats:
-        """Predictions (parameter sets, rows)."""
-        calls = [(rows, values, group) for values in params]
-        return np.asarray(np.array(self.refitter.predict(self.found.program, calls))[..., 0])
+    def _least(
+        self, n: Floats, d: Floats, params: Sequence[Floats], group: str
+    ) -> tuple[Floats, Floats]:
+        """Losses (K, M) of K parameter sets at sizes and data (K, M), rate and batch at their best.
 
-    def _loss(self, n: Floats, d: Floats, params: Floats, group: str) -> Floats:
-        if not self.tuned:
-            rows = self._rows(n, d, np.zeros((len(n), 0)))
-            return np.asarray(self._values(rows, [params], group)[0])
-        return self._tune(n, d, params, group)[1]
+        Second the rates and batches (K, M, tuned features).
+        """
 
-    def _tune(self, n: Floats, d: Floats, params: Floats, group: str) -> tuple[Floats, Floats]:
         def loss(values: Floats) -> Floats:
             points = values.shape[1]
-            flat = values.reshape(-1, values.shape[2])
+            flat = values.reshape(n.size * points, len(self.tuned))
             rows = self._rows(np.repeat(n, points), np.repeat(d, points), flat)
-            return np.asarray(self._values(rows, [params], group)[0].reshape(len(n), points))
+            parts = np.split(rows, len(params))
+            calls = [(x, given, group) for x, given in zip(parts, params, strict=True)]
+            got = np.concatenate(self.refitter.predict(self.found.program, calls))
+            return np.asarray(got[:, 0].reshape(n.size, points))
 
-        return tune(loss, self.low, self.high, len(n), _ROUNDS)
+        if self.tuned:
+            best, least = tune(loss, self.low, self.high, n.size, _ROUNDS)
+        else:
+            best = np.empty((n.size, 0))
+            least = loss(best[:, None])[:, 0]
+        return least.reshape(n.shape), best.reshape(*n.shape, len(self.tuned))
 
     def _rows(self, n: Floats, d: Floats, tuned: Floats) -> Floats:
         rows = np.empty((len(n), len(self.names)))

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
-
-import numpy as np
+from typing import TYPE_CHECKING, Protocol
 
 from sldagent.candidate import Candidate
 from sldagent.program import Program
+
+if TYPE_CHECKING:
+    import numpy as np
 
 Member = tuple[Candidate, Program]
 
@@ -55,7 +56,7 @@ class Request:
     exemplars: tuple[Member, ...]
     siblings: tuple[Candidate, ...]
     arms: Mapping[str, Arm]
-    rng: np.random.Generator
+    rng: "np.random.Generator"
     slot: int = 0
 
 

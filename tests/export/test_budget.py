@@ -1,6 +1,9 @@
 """A run's program spends a budget as the closed form does."""
 
 import csv
+from collections.abc import Callable, Iterable, Sequence
+from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,26 +21,23 @@ from sldagent.laws.families.published import EPOCH
 from sldagent.program import Program
 from sldagent.proposing.base import Start
 from sldagent.run import Run
+from sldagent.table import Table
+from sldagent.task import Task
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A run of one candidate, Chinchilla's law on rows that it made, without repeats."""
-    folder = tmp_path_factory.mktemp("budget")
+def _run(
+    folder: Path, name: str, columns: Sequence[str], rows: Iterable[Sequence[float]],
+    source: Callable[[Task, Table], str],
+) -> Run:  # fmt: skip
+    """A run of one candidate on rows that were made."""
     with open(folder / "train.csv", "w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["group", "unique_tokens", "params", "tokens", "loss"])
-        v, rng = EPOCH.values, np.random.default_rng(0)
-        for n in np.geomspace(1e8, 1e10, 7):
-            for d in np.geomspace(1e9, 1e12, 7):
-                loss = v["E"] + v["A"] / n ** v["alpha"] + v["B"] / d ** v["beta"]
-                writer.writerow(["all", d, n, d, loss + 1e-4 * rng.normal()])
-    task = api.load_task("data_constrained")
+        writer.writerow(["group", *columns])
+        writer.writerows(["all", *row] for row in rows)
+    task = api.load_task(name)
     table = load_train(task, folder)
-    roles = tuple(column.role for column in task.features)
-    form = Form(find("chinchilla", roles), plain_units(table.x, roles))
-    program = Program(write(form, task.feature_names, task.target_names))
-    config = EvolveConfig("data_constrained", str(folder), name="b", runs=str(folder / "runs"))
+    program = Program(source(task, table))
+    config = EvolveConfig(name, str(folder), name="b", runs=str(folder / "runs"))
     starts = [Start(program, "start", "start program")]
     made = Run.create(config, task, table, make_cuts(task, table), starts)
     with api.build_evaluator(task, data=str(folder)) as judge:
@@ -47,6 +47,26 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     made.store.add(candidate, program)
     made.keep_best(candidate, program)
     return made
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Chinchilla's law on rows that it made, without repeats."""
+    v, rng = EPOCH.values, np.random.default_rng(0)
+    rows = []
+    for n in np.geomspace(1e8, 1e10, 7):
+        for d in np.geomspace(1e9, 1e12, 7):
+            loss = v["E"] + v["A"] / n ** v["alpha"] + v["B"] / d ** v["beta"]
+            rows.append((d, n, d, loss + 1e-4 * rng.normal()))
+
+    def source(task: Task, table: Table) -> str:
+        roles = tuple(column.role for column in task.features)
+        form = Form(find("chinchilla", roles), plain_units(table.x, roles))
+        return write(form, task.feature_names, task.target_names)
+
+    columns = ("unique_tokens", "params", "tokens", "loss")
+    folder = tmp_path_factory.mktemp("budget")
+    return _run(folder, "data_constrained", columns, rows, source)
 
 
 def test_the_split_is_the_closed_form_s(run: Run) -> None:
@@ -72,3 +92,47 @@ def test_repeats_and_nonsense(run: Run) -> None:
         api.allocate(run, 1e22, group="other")
     with pytest.raises(UsageError, match="give both size and data"):
         api.allocate(run)
+
+
+SURFACE = """\
+# EVOLVE-BLOCK-START
+import numpy as np
+
+
+def _terms(x):
+    rate, batch, data, size = np.log(np.atleast_2d(x)).T
+    return np.stack(
+        [np.ones_like(rate), size, data, rate, rate**2, rate * size, batch, batch**2], axis=1
+    )
+
+
+def scaling_law_func(data_points, params):
+    return _terms(data_points) @ params
+
+
+def fit_scaling_law(data_points, loss_values):
+    return np.linalg.lstsq(_terms(data_points), loss_values, rcond=None)[0]
+# EVOLVE-BLOCK-END
+"""
+
+
+def test_every_refit_has_its_own_best_rate_and_batch(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    rate_at_1e8, batch = 3e-3, 64.0  # the best ones; the best rate falls with size
+    rows = []
+    for lr, bsz, d, n in product(
+        np.geomspace(3e-4, 3e-2, 5), (16, 64, 256), (1e9, 1e10), (1e7, 1e8, 1e9)
+    ):
+        off = np.log(lr / rate_at_1e8) + 0.3 * np.log(n / 1e8)
+        loss = 5 - 0.1 * np.log(n) - 0.05 * np.log(d) + 0.05 * off**2
+        loss += 0.02 * np.log(bsz / batch) ** 2 + 0.01 * rng.normal()
+        rows.append((lr, bsz, d, n, loss))
+    columns = ("lr", "bsz", "data_size", "non_embedding_param_size", "lm_loss")
+    run = _run(tmp_path, "lr_bsz", columns, rows, lambda task, table: SURFACE)
+    given = {"data_size": 1e10, "non_embedding_param_size": 1e8}
+    (row,) = api.allocate(run, None, given, level=0.95, seconds=4)
+    for name, value in (("lr", rate_at_1e8), ("bsz", batch)):
+        low, high = row["intervals"][name]
+        assert low < row["tuned"][name] < high
+        assert low < value < high < 3 * low, name
+    assert row["intervals"]["size"] == pytest.approx([1e8, 1e8])
