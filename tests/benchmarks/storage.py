@@ -153,11 +153,11 @@ def main(count: int, folder: Path) -> None:
         for tokens in (1e8, 1e9, 1e10):
             lines.append(f"all_data,{tokens},{params},{tokens},{2 + 400 * params**-0.35}")
     table.write_text("\n".join(lines) + "\n")
-    driving._PROPOSERS["model"] = Model
+    driving._proposer = lambda config, task, table: Model(task, table)
     driver = Driver(folder / "runs", table)
     run = driver.evolve(
         "large", driving.Watch(stop=lambda: "at once"), generations=10**6,
-        proposer="model", islands=ISLANDS, offspring=OFFSPRING, lag=4,
+        islands=ISLANDS, offspring=OFFSPRING, lag=4,
     )  # fmt: skip
     fill(run, count)
     size = (run.folder / "lineage.sqlite").stat().st_size
