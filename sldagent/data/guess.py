@@ -27,6 +27,8 @@ _BASELINES = 0.5
 # A group needs so many rows, on average, for a curve of its own, and these for each constant of it.
 _ROWS_OF_GROUP = 6
 _ROWS_OF_CONSTANT = 1.5
+# Of a grid that was planned every value comes so often; times that were measured hardly repeat.
+_REPEATS_OF_LEVEL = 3
 _LABELS, _YES_OR_NO = "labels", "yes or no"
 _REASONS = {
     Meaning.RESULT: "a result too, by its name",
@@ -82,9 +84,12 @@ def _one(frame: Frame, name: str, wishes: Wishes, shares: dict[str, float]) -> C
     if name in shares:
         why = "shares that add up to one" if shares[name] == 1 else "percentages that add up to 100"
         return Choice(name, Use.FEATURE, why, Role.FRACTION, "share", factor=shares[name])
+    planned = len(texts) >= _REPEATS_OF_LEVEL * len(set(texts))
+    numbers = frame.numbers(name)[filled]
+    if guess is not None and guess.meaning is Meaning.CLOCK and guess.role and planned:
+        return _by_value(name, numbers, guess)
     if guess is not None and guess.meaning in _REASONS:
         return Choice(name, Use.LEFT_OUT, _REASONS[guess.meaning])
-    numbers = frame.numbers(name)[filled]
     if guess is None and "_".join(words_of(name)) == "group":
         return Choice(name, Use.LEFT_OUT, _LABELS)
     if guess is None and _counts_rows(numbers):
@@ -138,6 +143,8 @@ def _by_value(name: str, numbers: Floats, guess: NameGuess | None) -> Choice:
             why = "its name; taken as what is spent, there is no other role for it"
         elif guess.meaning is Meaning.STEP:
             why = "its name; steps stand for data"
+        elif guess.meaning is Meaning.CLOCK:
+            why = "a time of few values: planned, so it stands for data"
         elif role is Role.LOGGED:
             why = "its name: already a logarithm"
         return Choice(name, Use.FEATURE, why, role, guess.unit)

@@ -35,7 +35,8 @@ _PATTERNS = [
     (re.compile(rf"\b(?:{pattern})\b"), meaning, role)
     for meaning, role, pattern in (
         (Meaning.CLOCK, None, r"wall time|walltime|time|date|datetime|timestamp|created|updated"),
-        (Meaning.CLOCK, None, r"runtime|duration|seconds|secs|minutes|hours|days ago"),
+        (Meaning.CLOCK, None, r"runtime|days ago"),
+        (Meaning.CLOCK, Role.DATA, r"duration|seconds|secs|minutes|hours"),  # if planned: of speech
         (Meaning.CAUSE, Role.LOGGED, r"^(?:log|ln|log10|log2|logn|logd|logc)"),
         (Meaning.NOTE, None, r"grad norm|mfu|throughput|memory|mem|gpus?|tpus?|devices?|nodes?"),
         (Meaning.NOTE, None, r"costs?|prices?|usd|dollars?|eur|euros?"),

@@ -163,6 +163,17 @@ def test_columns_of_no_use_are_named(tmp_path: Path) -> None:
     assert "The same in all rows: host x." in made.task.description
 
 
+def test_a_time_of_few_values_was_planned(tmp_path: Path) -> None:
+    rows = [
+        (h, n, 1.5 * n / 1e6 + h, 3 + 40 * n**-0.3 + 9 * h**-0.4)
+        for h in (100, 1000, 10000)
+        for n in (1e6, 3e6, 1e7, 3e7)
+    ]
+    made = draft(table(tmp_path, "speech_hours params train_seconds loss", rows))
+    assert roles(made) == "speech_hours=data params=size"
+    assert reason(made, "train_seconds") == "a time, by its name"
+
+
 def test_names_that_say_nothing_are_judged_by_values(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     rows = []
