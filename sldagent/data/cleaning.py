@@ -114,7 +114,9 @@ def _highest_that_belongs(values: Floats) -> float:
 def keep_last_steps(frame: Frame, wishes: Wishes) -> tuple[Frame, list[Finding]]:
     """Of curves, with many rows a run, the last row of each run.
 
-    A table in which nothing but the step varies is one of curves only, and keeps its rows.
+    A table in which nothing but the step varies is one of curves only, and keeps its rows. So does
+    one whose steps grow by a factor and that names no runs: these are budgets, planned like the
+    sizes beside them.
     """
     step = _progress(frame, wishes)
     if step is None or step in wishes.roles:
@@ -129,10 +131,22 @@ def keep_last_steps(frame: Frame, wishes: Wishes) -> tuple[Frame, list[Finding]]
     what = f"{len(lengths)} runs (by {by}) have {int(np.median(lengths))} rows each along {step}"
     if Keep.STEPS in wishes.keep:
         return frame, [Finding(what, "all kept", "leave out --keep steps")]
+    if _column(frame, Meaning.RUN, wishes) is None and _grow_by_a_factor(steps):
+        grown = f"{step} grows by a factor from level to level, and no column names runs"
+        return frame, [Finding(grown, "every row is a run of its own", "add a column run")]
     order = np.lexsort((np.where(np.isfinite(steps), steps, -np.inf), keys))
     last = np.sort(order[np.cumsum(lengths) - 1])
     done = "of each run only the last row, its final checkpoint, is used, no earlier step"
     return frame.rows(last.tolist()), [Finding(what, done, "--keep steps")]
+
+
+def _grow_by_a_factor(steps: Floats) -> bool:
+    """Whether the levels of a column are even in logarithms, about."""
+    levels = np.unique(steps[np.isfinite(steps)])
+    if len(levels) < 3 or levels[0] <= 0:
+        return False
+    factors = np.diff(np.log(levels))
+    return bool(factors.min() > np.log(1.3) and factors.max() < 2 * factors.min())
 
 
 def _progress(frame: Frame, wishes: Wishes) -> str | None:

@@ -1,6 +1,7 @@
 """Guesses what each column of a user's table is: by its name, its values and the other columns."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -27,7 +28,7 @@ _BASELINES = 0.5
 # A group needs so many rows, on average, for a curve of its own, and these for each constant of it.
 _ROWS_OF_GROUP = 6
 _ROWS_OF_CONSTANT = 1.5
-# Of a grid that was planned every value comes so often; times that were measured hardly repeat.
+# Of a grid that was planned every value comes so often; what was measured hardly repeats.
 _REPEATS_OF_LEVEL = 3
 _LABELS, _YES_OR_NO = "labels", "yes or no"
 _REASONS = {
@@ -84,10 +85,13 @@ def _one(frame: Frame, name: str, wishes: Wishes, shares: dict[str, float]) -> C
     if name in shares:
         why = "shares that add up to one" if shares[name] == 1 else "percentages that add up to 100"
         return Choice(name, Use.FEATURE, why, Role.FRACTION, "share", factor=shares[name])
-    planned = len(texts) >= _REPEATS_OF_LEVEL * len(set(texts))
     numbers = frame.numbers(name)[filled]
-    if guess is not None and guess.meaning is Meaning.CLOCK and guess.role and planned:
-        return _by_value(name, numbers, guess)
+    if min(Counter(texts).values()) >= _REPEATS_OF_LEVEL and guess is not None:
+        if guess.meaning is Meaning.CLOCK and guess.role is not None:
+            return _by_value(name, numbers, guess)
+        if guess.meaning is Meaning.RESULT:  # the loss of a teacher, or of the model begun with
+            why = "named as a result, but of few values: planned"
+            return replace(_by_value(name, numbers, None), why=why)
     if guess is not None and guess.meaning in _REASONS:
         return Choice(name, Use.LEFT_OUT, _REASONS[guess.meaning])
     if guess is None and "_".join(words_of(name)) == "group":

@@ -174,6 +174,16 @@ def test_a_time_of_few_values_was_planned(tmp_path: Path) -> None:
     assert reason(made, "train_seconds") == "a time, by its name"
 
 
+def test_a_result_of_few_values_was_planned(tmp_path: Path) -> None:
+    rows = [
+        (t, n, round(2 + n**-0.1, 1), t + 40 * n**-0.3 + 0.01 * t * n**-0.1)
+        for t in (2.0, 2.4, 2.9)
+        for n in (1e6, 3e6, 1e7, 3e7)
+    ]
+    made = draft(table(tmp_path, "teacher_loss params train_loss loss", rows))
+    assert roles(made) == "teacher_loss=logged params=size"
+
+
 def test_names_that_say_nothing_are_judged_by_values(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     rows = []
@@ -267,6 +277,17 @@ def test_curves_without_a_run_column_or_a_step(tmp_path: Path) -> None:
             for s in (0.25, 0.5, 0.75, 1)]  # fmt: skip
     made = draft(table(tmp_path, "run params tokens loss", rows))
     assert len(made.table) == len(GRID)
+
+
+def test_steps_that_grow_by_a_factor_are_budgets(tmp_path: Path) -> None:
+    rows = [(n, b, s, chinchilla(n, b * s)) for n in SIZES for b in (64, 256)
+            for s in (1000, 2500, 6300, 16000)]  # fmt: skip
+    made = draft(table(tmp_path, "params batch_size steps loss", rows))
+    assert len(made.table) == len(rows)
+    assert "steps grows by a factor from level to level" in said(made)
+    named = [(f"r{i // 4}", *row) for i, row in enumerate(rows)]
+    made = draft(table(tmp_path, "run params batch_size steps loss", named))
+    assert len(made.table) == len(rows) / 4
 
 
 def test_a_folder_of_curves(tmp_path: Path) -> None:
