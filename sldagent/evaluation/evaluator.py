@@ -21,9 +21,9 @@ from sldagent.evaluation import rules
 from sldagent.evaluation.literals import count_literals
 from sldagent.evaluation.metrics import group_metrics, relative_error, score_rows
 from sldagent.evaluation.questions import ALONE, TOGETHER, TURNED, Questions
-from sldagent.evaluation.selection import selection_score
 from sldagent.program import Program, ProgramKind
 from sldagent.sandbox.protocol import End, Job, Limits, Outcome, Sandbox
+from sldagent.scoring import selection_score
 from sldagent.table import Table
 from sldagent.task import Task
 

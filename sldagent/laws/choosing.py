@@ -23,12 +23,11 @@ from sldagent.laws.fitting import (
     roles_for,
     units_of,
 )
+from sldagent.scoring import selection_score
 
 Cut = tuple[NDArray[np.intp], NDArray[np.intp]]  # indices of the fit rows and the held-out rows
 
-# R2 that one more parameter per group and target must bring, and R2 that is no difference.
-PRICE = 0.001
-TIE = 1e-4
+TIE = 1e-4  # scores that differ by less are equal
 _EFFORT = Effort(starts=8, polished=1, rounds=1)
 
 
@@ -40,7 +39,7 @@ class Trial:
         r2: R2 on each cut's held-out rows: 1 - mean over targets of MSE / variance, all groups
             together; minus infinity where a prediction is not finite.
         relative_error: Mean |relative error| on the held-out rows, mean over cuts.
-        score: Mean over cuts of R2 clipped to [-1, 1], less `PRICE` a parameter.
+        score: `scoring.selection_score`, as of a search's candidates.
     """
 
     law: Law
@@ -169,5 +168,5 @@ def _try(
         scores.append(pooled_r2(y[outside], predicted) if finite else -np.inf)
         size = np.maximum(np.abs(y[outside]), 1e-12)
         errors.append(float(np.mean(np.abs(predicted - y[outside]) / size)) if finite else np.inf)
-    score = float(np.mean(np.clip(scores, -1, 1))) - PRICE * len(law.parameters)
+    score = selection_score(scores, len(law.parameters), True)
     return Trial(law, objective, tuple(scores), float(np.mean(errors)), score)

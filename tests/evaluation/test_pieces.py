@@ -11,7 +11,7 @@ from sldagent.cuts import Cut
 from sldagent.evaluation.key import evaluation_key
 from sldagent.evaluation.probes import probe_points
 from sldagent.evaluation.rules import check_independence, check_literals
-from sldagent.evaluation.selection import selection_score
+from sldagent.scoring import selection_score
 from sldagent.table import Table
 from sldagent.task import Column, CutKind, CutRule, Role, Task
 
