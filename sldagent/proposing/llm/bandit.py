@@ -6,12 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sldagent.proposing.base import Arm
+from sldagent.proposing.thompson import EVEN, draw_values
 
-_EVEN = 0.2  # share of draws in which all arms are alike
 _SURE = 0.25  # share of proposals that each side has whatever it brings
 USUAL_SHARE, MOST_SHARE = 0.5, 1 - _SURE  # of proposals that models write in a mixed search
-_PRIOR = (1.0, 2.0)  # accepted and not accepted, before an arm was tried
-_MEMORY = 24  # tries that an arm is judged by: what helped early may help no more
+_MEMORY = 24  # tries that an arm is judged by
 _MOST_RATIO = 8.0  # a cheaper call counts for at most so many dearer ones
 
 
@@ -31,10 +30,10 @@ def draw_arm(
     out.
     """
     given = np.asarray(weights, float)
-    if rng.random() < _EVEN:
+    if rng.random() < EVEN:
         return names[int(rng.choice(len(names), p=given / given.sum()))]
     known = [arms.get(name, Arm()) for name in names]
-    values = _values(known, rng) * given / given.max() / _costs(known, priced)
+    values = draw_values(known, _MEMORY, rng) * given / given.max() / _costs(known, priced)
     return names[int(np.argmax(values))]
 
 
@@ -52,7 +51,7 @@ def draw_side(llm: Sequence[str], arms: Mapping[str, Arm], rng: np.random.Genera
         _together([arm for name, arm in arms.items() if (name in asked) == wanted])
         for wanted in (True, False)
     ]
-    values = _values(sides, rng)
+    values = draw_values(sides, _MEMORY, rng)
     return bool(values[0] >= values[1])
 
 
@@ -62,20 +61,6 @@ def _together(arms: Sequence[Arm]) -> Arm:
         accepted=sum(arm.accepted for arm in arms),
         gain=sum(arm.gain for arm in arms),
     )
-
-
-def _values(known: Sequence[Arm], rng: np.random.Generator) -> NDArray[np.float64]:
-    """A draw of each arm's rate of acceptance, times one half to one for its gain."""
-    tries = np.array([arm.tries for arm in known], dtype=float)
-    gains = np.array([arm.gain for arm in known]) / np.maximum(tries, 1)
-    best = gains.max()
-    relative = np.where(tries > 0, gains / best, 1.0) if best > 0 else np.ones(len(known))
-    trust = np.minimum(1.0, _MEMORY / np.maximum(tries, 1))
-    yes = np.array([arm.accepted for arm in known]) * trust
-    no = tries * trust - yes
-    drawn = rng.beta(_PRIOR[0] + yes, _PRIOR[1] + no)
-    values: NDArray[np.float64] = drawn * (0.5 + 0.5 * relative)
-    return values
 
 
 def _costs(known: Sequence[Arm], priced: bool) -> NDArray[np.float64]:
