@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 from sldagent.candidate import CutResult, Evaluation, Metrics, Status
 from sldagent.config import EvaluationConfig
 from sldagent.cuts import Cut
-from sldagent.evaluation import rules
+from sldagent.evaluation import jobs, rules
 from sldagent.evaluation.literals import count_literals
 from sldagent.evaluation.metrics import group_metrics, relative_error, score_rows
 from sldagent.evaluation.questions import ALONE, TOGETHER, TURNED, Questions
 from sldagent.program import Program, ProgramKind
-from sldagent.sandbox.protocol import End, Job, Limits, Outcome, Sandbox
+from sldagent.sandbox.protocol import End, Job, Outcome, Sandbox
 from sldagent.scoring import selection_score
 from sldagent.table import Table
 from sldagent.task import Task
@@ -195,22 +195,10 @@ class SandboxEvaluator:
         replies: tuple[int, ...] = (),
     ) -> list[tuple[dict[str, Any], bytes]]:  # fmt: skip
         """Runs one child and returns its `steps` result frames, or raises Failed."""
-        head = {
-            "op": op,
-            "source": program.source.removeprefix("\ufeff"),
-            "kind": kind.value,
-            "features": self.task.feature_names,
-            "targets": self.task.target_names,
-            **header,
-        }
-        seconds = self.config.fit_seconds
-        limits = Limits(
-            cpu_seconds=seconds,
-            total_cpu_seconds=10 * seconds,
-            wall_seconds=2 * seconds + 30,
-            total_wall_seconds=20 * seconds + 30,
-            memory_bytes=self.config.memory_mib << 20,
-            reply_bytes=(1 << 20)
+        head = jobs.header(op, program, kind, self.task, header)
+        limits = jobs.limits(
+            self.config,
+            (1 << 20)
             + 4 * len(self.table) * self.table.y.shape[1] * 8 * len(self.cuts)
             + steps * 100_000,
         )

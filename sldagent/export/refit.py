@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from sldagent.config import EvaluationConfig
 from sldagent.errors import SldagentError
+from sldagent.evaluation import jobs
 from sldagent.program import Program, ProgramKind
-from sldagent.sandbox.protocol import End, Job, Limits, Sandbox
+from sldagent.sandbox.protocol import End, Job, Sandbox
 from sldagent.table import Table
 from sldagent.task import Task
 
@@ -99,23 +100,8 @@ class Refitter:
         self, op: str, program: Program, kind: ProgramKind, header: dict[str, Any], body: bytes,
         steps: int,
     ) -> list[tuple[dict[str, Any], bytes]]:  # fmt: skip
-        head = {
-            "op": op,
-            "source": program.source.removeprefix("\ufeff"),
-            "kind": kind.value,
-            "features": self._task.feature_names,
-            "targets": self._task.target_names,
-            **header,
-        }
-        seconds = self._config.fit_seconds
-        limits = Limits(
-            cpu_seconds=seconds,
-            total_cpu_seconds=10 * seconds,
-            wall_seconds=2 * seconds + 30,
-            total_wall_seconds=20 * seconds + 30,
-            memory_bytes=self._config.memory_mib << 20,
-            reply_bytes=(1 << 20) + 4 * len(body) + steps * 100_000,
-        )
+        head = jobs.header(op, program, kind, self._task, header)
+        limits = jobs.limits(self._config, (1 << 20) + 4 * len(body) + steps * 100_000)
         outcome = self._sandbox.run(Job(head, body, program.imports), limits)
         frames = list(outcome.frames)
         last = frames.pop()[0] if frames and {"done", "failed"} & frames[-1][0].keys() else {}
