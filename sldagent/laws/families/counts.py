@@ -9,6 +9,7 @@ from sldagent.task import Role
 _ROUTED = "Clark et al. 2022, arXiv 2202.01169"
 _PARALLEL = "ParScale, Chen et al. 2025, arXiv 2505.10475"
 _VOCABULARY = "Tao et al. 2024, arXiv 2407.13623"
+_PRECISION = "Kumar et al. 2024, arXiv 2411.04330"
 
 
 def counts(f: Features) -> Iterator[Law]:
@@ -17,8 +18,11 @@ def counts(f: Features) -> Iterator[Law]:
     `routed` ln L = d + a ln N + b ln K' + c ln N ln K' with saturating
     K' = 1/(1/(K - 1 + q) + 1/M); `routed_floor` E + A N^-a K'^-b; `bilinear` and `bilinear_floor`
     the same with K' = K, the latter over a floor; `experts_size` E + A N^-a + B N^-c K^-b;
-    `parallel` E + A (N (k ln K + 1))^-a. With data D too: `vocabulary_valley` adds a valley in ln K
-    whose centre drifts with N, `scaled_count` lets K scale both of Chinchilla's terms.
+    `parallel` E + A (N (k ln K + 1))^-a; `precision` E + A (N (1 - exp(-K/s)))^-a, K bits being
+    worth ever less. With data D too: `vocabulary_valley` adds a valley in ln K whose centre drifts
+    with N, `scaled_count` lets K scale both of Chinchilla's terms, `precision` has a term of D, and
+    `quantised` adds to Chinchilla's terms C (D/N)^p exp(-K/s), what is lost by rounding weights to
+    K bits after training.
     """
     n, k, d = f.single(Role.SIZE), f.single(Role.COUNT), f.single(Role.DATA)
     if n is None or k is None:
@@ -56,6 +60,10 @@ def counts(f: Features) -> Iterator[Law]:
         _PARALLEL,
         centred=True,
     )
+    bits = shape("s", 0.2, 30.0, log=True)
+    kept = "A*(N*(1 - exp(-K/s)))**(-a)"
+    size = f.amplitude("A", "N**a")
+    yield f.law("precision", slots, f"E + {kept}", [floor, size, a, bits], _PRECISION)
     if d is None:
         return
     b_d, both = shape("g", 0.01, 2.0), (n, k, d)
@@ -83,3 +91,8 @@ def counts(f: Features) -> Iterator[Law]:
         ],
         _VOCABULARY,
     )
+    terms = [floor, size, f.amplitude("B", "D**g"), a, b_d]
+    yield f.law("precision", both, f"E + {kept} + B*D**(-g)", [*terms, bits], _PRECISION)
+    lost = [f.amplitude("C", "(N/D)**p"), shape("p", -1.0, 2.0), bits]
+    formula = "E + A*N**(-a) + B*D**(-g) + C*(D/N)**p*exp(-K/s)"
+    yield f.law("quantised", both, formula, [*terms, *lost], _PRECISION)

@@ -1,4 +1,4 @@
-"""Laws of resources and shares: what a sparsity, a mixture or a dropout does to power laws."""
+"""Laws of resources and conditions: what a sparsity, a mixture or noise does to power laws."""
 
 from collections.abc import Iterator
 
@@ -12,15 +12,19 @@ _MIXTURE = 3  # so many shares are those of a whole, of which one follows from t
 
 
 def modulated(f: Features) -> Iterator[Law]:
-    """Laws over all resources x and shares r, with base = sum A_x x^-a_x and worth exp(sum t_r r).
+    """Laws over all resources x and conditions r, which are shares and what is logged already.
 
-    `modulated` E + base worth; `modulated_floor` (E + base) worth; `modulated_term` has the worth
-    in the term of one resource only; `shifted_base` E + base + sum C_r r.
+    With base = sum A_x x^-a_x and worth exp(sum t_r r): `modulated` E + base worth;
+    `modulated_floor` (E + base) worth; `modulated_term` has the worth in the term of one resource
+    only; `shifted_base` E + base + sum C_r r. Of a single logged condition z, too: `fading`
+    E + base + C exp(-k z) and `fading_worth` (E + base) (1 + C exp(-k z)), as of noise that
+    matters less and less.
     """
     resources, shares = f.with_role(*RESOURCES), f.with_role(Role.FRACTION)
-    if not resources or not shares:
+    logged = f.with_role(Role.LOGGED)
+    if not resources or not (shares or logged):
         return
-    free = shares[1:] if len(shares) >= _MIXTURE else shares
+    free = (*(shares[1:] if len(shares) >= _MIXTURE else shares), *logged)
     worth = f"exp({' + '.join(f't_{r.symbol}*{r.symbol}' for r in free)})"
     tilts = [shape(f"t_{r.symbol}", -10.0, 10.0) for r in free]
     terms = {x: f"A_{x.symbol}*{x.symbol}**(-a_{x.symbol})" for x in resources}
@@ -34,7 +38,7 @@ def modulated(f: Features) -> Iterator[Law]:
     total = " + ".join(terms.values())
 
     def law(family: str, formula: str, parameters: list[Parameter]) -> Law:
-        return f.law(family, slots, formula, parameters, _SOURCE)
+        return f.law(family, slots, formula, parameters, _SOURCE, centred=bool(logged))
 
     yield law("modulated", f"E + ({total})*{worth}", [*base, *tilts])
     yield law("modulated_floor", f"(E + {total})*{worth}", [*base, *tilts])
@@ -44,7 +48,15 @@ def modulated(f: Features) -> Iterator[Law]:
             # The resource comes first in the name, as the law has one for each of them.
             ordered = (one, *(s for s in slots if s is not one))
             formula = f"E + {term}*{worth} + {rest}"
-            yield f.law("modulated_term", ordered, formula, [*base, *tilts], _SOURCE)
+            yield f.law(
+                "modulated_term", ordered, formula, [*base, *tilts], _SOURCE, centred=bool(logged)
+            )
     linear = " + ".join(f"C_{r.symbol}*{r.symbol}" for r in free)
     additions = [amplitude(f"C_{r.symbol}") for r in free]
     yield law("shifted_base", f"E + {total} + {linear}", [*base, *additions])
+    if len(free) == len(logged) == 1:
+        fade = [amplitude("C"), shape("k", 0.1, 10.0, log=True)]
+        faded = f"C*exp(-k*{logged[0].symbol})"
+        yield law("fading", f"E + {total} + {faded}", [*base, *fade])
+        fade = [shape("C", 0.01, 30.0, log=True), fade[1]]
+        yield law("fading_worth", f"(E + {total})*(1 + {faded})", [*base, *fade])
