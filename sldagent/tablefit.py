@@ -12,6 +12,7 @@ from sldagent.errors import DataError, UsageError
 from sldagent.fitted import FittedLaw
 from sldagent.laws import choosing, families
 from sldagent.laws.ensemble import calibrated
+from sldagent.laws.families.signs import takes_either_sign
 from sldagent.laws.fitting import Fit, fit
 from sldagent.laws.uncertainty import Bootstrap
 from sldagent.laws.warnings import noise_floor, table_warnings
@@ -149,7 +150,7 @@ def fit_table(
         DataError: No family fits the columns' roles, or too few rows to cut.
     """
     roles = tuple(column.role for column in task.features)
-    signed = bool((table.y <= 0).any())
+    signed = takes_either_sign(table.x, table.y, table.group_codes, roles)
     choice, cuts, why = None, [], ""
     try:
         cuts = [(cut.fit, cut.held_out) for cut in make_cuts(task, table)]

@@ -16,6 +16,7 @@ from sldagent.export.frozen import FrozenLaw
 from sldagent.export.refit import Draws, Floats, RefitError, Refitter, bootstrap
 from sldagent.export.winner import Found, Winner, covered, predict_largest
 from sldagent.laws import choosing, families
+from sldagent.laws.families.signs import takes_either_sign
 from sldagent.laws.warnings import noise_floor, table_warnings
 
 _CALIBRATION_SHARE = 0.5  # of the draws and of the time, for refits to one cut's fit rows
@@ -257,7 +258,8 @@ def _classical(found: Found) -> dict[str, Any] | None:
     if task.parameter_limit is not None:
         limit = task.parameter_limit // len(task.targets)
     roles = [column.role for column in task.features]
-    laws = families.applicable(roles, signed=bool((table.y <= 0).any()), limit=limit)
+    signed = takes_either_sign(table.x, table.y, table.group_codes, roles)
+    laws = families.applicable(roles, signed=signed, limit=limit)
     if not laws:
         return None
     cuts = [(cut.fit, cut.held_out) for cut in found.cuts]

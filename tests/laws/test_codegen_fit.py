@@ -12,7 +12,7 @@ from laws.synthetic import features, one_law_a_family, sample
 from sldagent.api import open_sandbox
 from sldagent.candidate import Status
 from sldagent.evaluation.evaluator import SandboxEvaluator
-from sldagent.laws.codegen import Form, Link, plain_units, row_weights, write
+from sldagent.laws.codegen import Form, Link, plain_units, read, row_weights, write
 from sldagent.laws.expressions import Array, Law
 from sldagent.laws.families import find
 from sldagent.laws.fitting import OBJECTIVES, fit
@@ -101,6 +101,26 @@ def test_a_formula_of_the_logarithm_is_fitted_to_it_and_predicts_the_target() ->
     params = made["fit_scaling_law"](x, y)
     assert params == pytest.approx(truth, rel=1e-4)
     assert made["scaling_law_func"](x, params) == pytest.approx(y, rel=1e-6)
+
+
+@pytest.mark.parametrize(("link", "whole"), [(Link.LOGIT, 1.0), (Link.PERCENT, 100.0)])
+def test_a_formula_of_the_odds_stays_within_them(link: Link, whole: float) -> None:
+    law = find("signed loglinear(N,D)", SIZES)
+    x, _, _, _ = sample(law, SIZES, 3)
+    form = Form(law, plain_units(x, SIZES), link=link)
+    truth = np.array([-0.3, 0.6, 0.4])
+    y = whole / (1 + np.exp(-law.evaluate(form.units.apply(x), truth)))
+    made = program(form)
+    params = made["fit_scaling_law"](x, y)
+    assert params == pytest.approx(truth, rel=1e-4)
+    assert made["scaling_law_func"](x, params) == pytest.approx(y, rel=1e-6)
+    assert read(write(form, ("n", "d"), ("y",)), 2) == form
+    assert (made["scaling_law_func"](x * 1e9, params) <= whole).all()
+    # An error of the target weighs the same wherever it is: near the ends its odds mean little.
+    near = np.argsort(y)[-3:]
+    y[near] = whole * (1 - 1e-9)
+    moved = made["fit_scaling_law"](x, y)
+    assert moved == pytest.approx(truth, rel=0.2)
 
 
 def test_several_targets_are_fitted_one_by_one() -> None:

@@ -14,6 +14,7 @@ from sldagent.proposing.symbolic import SymbolicProposer, seeds
 from sldagent.proposing.symbolic.bandit import draw_move
 from sldagent.proposing.symbolic.moves import MOVES
 from sldagent.proposing.symbolic.setting import Setting
+from sldagent.table import Table
 
 FOREIGN = Program(
     "# EVOLVE-BLOCK-START\nimport numpy as np\n\n"
@@ -77,6 +78,18 @@ def test_a_formula_of_the_logarithm_is_changed_into_others() -> None:
         assert set(found.exemplars) <= {2}
 
 
+@pytest.mark.parametrize(("whole", "link"), [(1.0, Link.LOGIT), (100.0, Link.PERCENT)])
+def test_accuracies_have_formulas_of_their_odds(whole: float, link: Link) -> None:
+    task, table = problem("repeats")
+    place = np.log(table.x).sum(axis=1)
+    rising = whole * (0.1 + 0.8 * (place - place.min()) / np.ptp(place))
+    table = Table(table.x, rising[:, None], table.groups)
+    forms = [read(start.program.source, 3) for start in seeds(task, table)]
+    assert {form.link for form in forms if form} == {Link.IDENTITY, Link.LOG, link}
+    floors = [f.law.amplitudes[0].lower for f in forms if f and f.law.amplitudes[0].name == "E"]
+    assert set(floors) == {-np.inf}
+
+
 def test_signed_targets_are_fitted_without_logarithms() -> None:
     task, table = problem("logged", signed=True)
     forms = [read(start.program.source, 1) for start in seeds(task, table)]
@@ -101,7 +114,7 @@ def test_most_programs_of_a_search_are_new() -> None:
     proposer, members = pool("vocabulary", 30)
     rng = np.random.default_rng(0)
     programs, arms = set(), Counter[str]()
-    for seed in range(300):
+    for seed in range(400):
         shown = [members[i] for i in rng.choice(len(members), size=5, replace=False)]
         proposal = proposer.propose(request(*shown, seed=seed))
         if proposal is None:
@@ -112,7 +125,7 @@ def test_most_programs_of_a_search_are_new() -> None:
         if len(members) < 50:
             members.append(member(len(members), proposal.program))
     assert len(programs) >= 200
-    assert sum(arms.values()) >= 295
+    assert sum(arms.values()) >= 390
     assert set(arms) >= set(MOVES) - {"free exponent", "unshare exponents"}
 
 

@@ -2,8 +2,8 @@
 
 from sldagent.laws.codegen.form import Form, Link
 from sldagent.laws.codegen.grammar import GrammarError
-from sldagent.laws.codegen.plain import SCALES, plain_units, row_weights
+from sldagent.laws.codegen.plain import plain_units, row_weights
 from sldagent.laws.codegen.reading import read
 from sldagent.laws.codegen.writing import write
 
-__all__ = ["SCALES", "Form", "GrammarError", "Link", "plain_units", "read", "row_weights", "write"]
+__all__ = ["Form", "GrammarError", "Link", "plain_units", "read", "row_weights", "write"]

@@ -8,10 +8,12 @@ from sldagent.laws.fitting import SQUARED, Objective, Units
 
 
 class Link(StrEnum):
-    """What the formula gives: the target itself, or its logarithm."""
+    """What the formula gives: the target, its logarithm, or that of its odds (of 1 or of 100)."""
 
     IDENTITY = "identity"
     LOG = "log"
+    LOGIT = "logit"
+    PERCENT = "percent"
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ import numpy as np
 
 from sldagent.laws.codegen.form import Form
 from sldagent.laws.expressions import Array
+from sldagent.laws.families.features import SCALES
 from sldagent.laws.fitting import Units
 from sldagent.task import Role
 
-SCALES = (Role.SIZE, Role.DATA, Role.UNIQUE_DATA, Role.COUNT, Role.LOGGED)
 LEAST_WEIGHT = 0.05
 
 

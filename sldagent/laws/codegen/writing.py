@@ -19,8 +19,9 @@ from sldagent.laws.codegen.grammar import (
     text_of,
     to_code,
 )
-from sldagent.laws.codegen.plain import LEAST_WEIGHT, SCALES
+from sldagent.laws.codegen.plain import LEAST_WEIGHT
 from sldagent.laws.expressions import Law, Parameter, Slot
+from sldagent.laws.families.features import SCALES
 from sldagent.laws.fitting import OBJECTIVES, Objective
 from sldagent.laws.fitting.objectives import Rho
 from sldagent.task import Role
@@ -42,12 +43,23 @@ _SPREAD = (
 _PREDICTIONS = {
     Link.IDENTITY: "formula(features(data_points), columns).T",
     Link.LOG: "np.exp(formula(features(data_points), columns)).T",
+    Link.LOGIT: "(1 / (1 + np.exp(-formula(features(data_points), columns)))).T",
+    Link.PERCENT: "(100 / (1 + np.exp(-formula(features(data_points), columns)))).T",
 }
 _OBSERVED = {
     Link.IDENTITY: "np.asarray(loss_values, dtype=float)",
     Link.LOG: "np.log(np.asarray(loss_values, dtype=float))",
+    Link.LOGIT: "-np.log(1 / np.asarray(loss_values, dtype=float) - 1)",
+    Link.PERCENT: "-np.log(100 / np.asarray(loss_values, dtype=float) - 1)",
 }
-_LEFT_SIDES = {Link.IDENTITY: "y", Link.LOG: "ln(y)"}
+_LEFT_SIDES = {
+    Link.IDENTITY: "y",
+    Link.LOG: "ln(y)",
+    Link.LOGIT: "ln(y / (1 - y))",
+    Link.PERCENT: "ln(y / (100 - y))",
+}
+# Errors of a target grow near its ends when they are taken over to its odds: rows there weigh less.
+_ODDS = "    weights = weights / np.cosh(y / 2) ** 4  # errors of y, not of its odds\n"
 _MISFITS = {  # (logarithmic, rho) -> what it says and does, between the error and the return
     (False, Rho.SQUARE): ("half the squared error", ""),
     (True, Rho.SQUARE): ("half the squared error of the logarithm", ""),
@@ -122,6 +134,7 @@ def write(form: Form, features: Sequence[str], targets: Sequence[str]) -> str:
         "WEIGHTS": weights(law.slots if weighted else ()),
         "PREDICTION": _PREDICTIONS[form.link],
         "OBSERVED": _OBSERVED[form.link],
+        "ODDS": _ODDS if form.link in (Link.LOGIT, Link.PERCENT) else "",
     }
     text = template()
     for name, filling in holes.items():

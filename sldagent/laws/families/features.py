@@ -19,6 +19,7 @@ _SYMBOLS = {
     Role.COUNT: "K",
 }
 RESOURCES = (Role.SIZE, Role.DATA, Role.UNIQUE_DATA, Role.COUNT)
+SCALES = (*RESOURCES, Role.LOGGED)  # along which rows have a place
 
 
 def logarithms(slots: Sequence[Slot]) -> list[str]:

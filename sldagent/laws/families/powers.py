@@ -10,6 +10,7 @@ from sldagent.task import Role
 _KAPLAN = "Kaplan et al. 2020, arXiv 2001.08361"
 _CHINCHILLA = "Hoffmann et al. 2022, arXiv 2203.15556, approach 3"
 _MEAN = "generalised mean of the terms; cf. Kaplan et al. 2020, eq. 1.5"
+_LOGLINEAR = "observational scaling laws, Ruan et al. 2024, arXiv 2405.10938"
 _TRANSLOG = "translog function, Christensen, Jorgenson & Lau 1973"
 _RECTIFIED = "rectified law of several resources, cf. Lin et al. 2024, arXiv 2402.02314"
 _RELATIVE = "relative of Hoffmann et al. 2022 with coupled terms"
@@ -41,7 +42,7 @@ def powers(f: Features) -> Iterator[Law]:
     others; `mean` is E + A (x^-a + R y^-b)^k, which is `additive` at k = 1 and picks the worse at
     k -> 0; `kaplan` is A (N^(-a/b) + R/D)^b, that is [(N_c/N)^(a/b) + D_c/D]^b; `farseer` lets the
     exponent of D drift with N; `translog` is a full quadratic in logarithms, whose coefficients
-    take either sign.
+    take either sign, and `loglinear`, of signed targets, its linear part.
     """
     for slots in f.subsets(RESOURCES):
         exponents = [exponent(s) for s in slots]
@@ -50,6 +51,8 @@ def powers(f: Features) -> Iterator[Law]:
         product = [f.amplitude("A", unit), *exponents]
         yield f.law("power", slots, f"A*{_product(slots)}", product, _KAPLAN)
         yield f.law("product", slots, f"E + A*{_product(slots)}", [f.floor(), *product], _KAPLAN)
+        if f.signed:
+            yield _loglinear(f, slots)
         yield _translog(f, slots)
         if len(slots) == 1:
             continue
@@ -76,6 +79,12 @@ def powers(f: Features) -> Iterator[Law]:
         else:
             yield from _splits(f, slots)
     yield from _named(f)
+
+
+def _loglinear(f: Features, slots: tuple[Slot, ...]) -> Law:
+    formula = " + ".join(["c0", *(f"c_{s.symbol}*ln({s.symbol})" for s in slots)])
+    free = [amplitude("c0"), *(amplitude(f"c_{s.symbol}") for s in slots)]
+    return f.law("loglinear", slots, formula, free, _LOGLINEAR, centred=True)
 
 
 def _translog(f: Features, slots: tuple[Slot, ...]) -> Law:

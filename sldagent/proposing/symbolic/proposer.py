@@ -41,10 +41,7 @@ class SymbolicProposer:
 
     def __init__(self, task: Task, table: Table) -> None:
         plain = Setting.of(task, table)
-        logarithmic = plain.of_logarithm()
-        self._settings = {Link.IDENTITY: plain}
-        if logarithmic is not None:
-            self._settings[Link.LOG] = logarithmic
+        self._settings = {link: plain.linked(link) for link in plain.links}
         self._form = lru_cache(maxsize=512)(self._read)
         self._structure = lru_cache(maxsize=2048)(plain.structure)
 

@@ -22,6 +22,7 @@ _GROWN = 0.2  # share of grown forms
 _EMPHASIS = 2.0  # of the forms that weigh rows by their place
 _ABOUND = 30  # rows a group and parameter
 _SEED = 0
+_OF = {Link.LOG: "target", Link.LOGIT: "odds", Link.PERCENT: "odds"}
 
 Seed = tuple[Form, str]
 Fit = tuple[Setting, Objective, float]
@@ -34,8 +35,8 @@ def seeds(task: Task, table: Table) -> list[Start]:
     from 20 on, as each of them is fitted by itself. Families over all features come first, small
     ones before large ones where rows are few and after them where rows abound. Each way to fit has
     its turn: the squared error, rows near the top of the scales weigh more, a robust or logarithmic
-    objective, the formula is one of the target's logarithm. In between come forms grown from the
-    grammar, which are always the same for the same roles.
+    objective, the formula is one of the logarithm of the target or of its odds. In between come
+    forms grown from the grammar, which are always the same for the same roles.
     """
     setting = Setting.of(task, table)
     fits = len(table.group_names) * len(task.targets)
@@ -75,9 +76,9 @@ def _fits(setting: Setting) -> list[Fit]:
     robust = HUBER_LOG if setting.positive else SOFT_L1
     emphasis = _EMPHASIS if setting.has_scales else 0.0
     fits = [(setting, SQUARED, 0.0), (setting, SQUARED, emphasis), (setting, robust, emphasis)]
-    logarithmic = setting.of_logarithm()
-    if logarithmic is not None:
-        fits += [(logarithmic, SQUARED, emphasis), (setting, LOG_SQUARED, 0.0)]
+    fits += [(setting.linked(link), SQUARED, emphasis) for link in setting.links[1:]]
+    if setting.positive:
+        fits.append((setting, LOG_SQUARED, 0.0))
     return list(dict.fromkeys(fits))
 
 
@@ -96,7 +97,7 @@ def _seeds(fit: Fit, laws: Sequence[Law]) -> Iterator[Seed]:
     setting, objective, emphasis = fit
     how = f", fitted by {objective.name}" if objective is not SQUARED else ""
     how += ", with more weight near the top of the scales" if emphasis else ""
-    how += ", as the logarithm of the target" if setting.link is Link.LOG else ""
+    how += f", as the logarithm of the {_OF[setting.link]}" if setting.link in _OF else ""
     for law in laws:
         form = replace(setting.form(law), objective=objective, emphasis=emphasis)
         yield form, f"{law.name}, {law.source}{how}"

@@ -3,10 +3,12 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
-from sldagent.laws.codegen import SCALES, Form, Link, plain_units, write
+from sldagent.laws.codegen import Form, Link, plain_units, write
 from sldagent.laws.expressions import Law, Parameter, amplitude
-from sldagent.laws.families.features import Features
+from sldagent.laws.families.features import SCALES, Features
+from sldagent.laws.families.signs import takes_either_sign
 from sldagent.laws.fitting import OBJECTIVES, Objective, Units
 from sldagent.program import Program
 from sldagent.proposing.symbolic.expansion import (
@@ -23,6 +25,7 @@ from sldagent.table import Table
 from sldagent.task import Task
 
 _ROOM_WITHOUT_LIMIT = 30
+_SURELY_PERCENT = 50  # losses hardly reach it
 _GROWN = "terms drawn from the grammar of scaling laws"
 
 
@@ -33,9 +36,10 @@ class Setting:
     Attributes:
         features: Slots of the table.
         room: Parameters that the law of one target may have.
-        positive: All targets are positive.
+        positive: All values that are fitted are positive.
+        links: What formulas may give in this task.
         units: In which programs write the features.
-        link: Of all its forms; a formula of the logarithm takes either sign.
+        link: Of all its forms; a formula of a logarithm takes either sign.
     """
 
     features: Features
@@ -44,6 +48,7 @@ class Setting:
     units: Units
     feature_names: tuple[str, ...]
     target_names: tuple[str, ...]
+    links: tuple[Link, ...] = (Link.IDENTITY,)
     link: Link = Link.IDENTITY
 
     @classmethod
@@ -51,22 +56,23 @@ class Setting:
         """The setting of a task with its training rows."""
         roles = tuple(column.role for column in task.features)
         limit = task.parameter_limit
-        positive = bool(np.all(table.y > 0))
+        signed = takes_either_sign(table.x, table.y, table.group_codes, roles)
         return cls(
-            features=Features.of(roles, signed=not positive),
+            features=Features.of(roles, signed=signed),
             room=_ROOM_WITHOUT_LIMIT if limit is None else limit // len(task.targets),
-            positive=positive,
+            positive=bool(np.all(table.y > 0)),
             units=plain_units(table.x, roles),
             feature_names=task.feature_names,
             target_names=task.target_names,
+            links=_links(table.y),
         )
 
-    def of_logarithm(self) -> "Setting | None":
-        """The setting for formulas of the target's logarithm; None where it has none."""
-        if not self.positive:
-            return None
+    def linked(self, link: Link) -> "Setting":
+        """The setting for formulas of a logarithm."""
+        if link is Link.IDENTITY:
+            return self
         features = replace(self.features, signed=True)
-        return replace(self, features=features, positive=False, link=Link.LOG)
+        return replace(self, features=features, positive=False, link=link)
 
     @property
     def has_scales(self) -> bool:
@@ -91,7 +97,7 @@ class Setting:
 
     def sign(self, wanted: int | None) -> Parameter:
         """An amplitude of that sign; None as floors and power laws have it."""
-        default = 1 if self.positive else 0
+        default = 0 if self.features.signed else 1
         return amplitude("A", default if wanted is None else wanted)
 
     def rebuilt(self, expansion: Expansion, form: Form) -> Form | None:
@@ -127,3 +133,15 @@ class Setting:
         if law is None or len(law.parameters) > self.room:
             return None
         return self.form(law)
+
+
+def _links(y: NDArray[np.float64]) -> tuple[Link, ...]:
+    """What formulas may give: the logarithm of what is positive, that of the odds of shares."""
+    links = [Link.IDENTITY]
+    if np.all(y > 0):
+        links.append(Link.LOG)
+        if np.all(y < 1):
+            links.append(Link.LOGIT)
+        elif np.all(y < 100) and np.any(y > _SURELY_PERCENT):
+            links.append(Link.PERCENT)
+    return tuple(links)
