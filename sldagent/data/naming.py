@@ -63,7 +63,8 @@ _PATTERNS = [
             Role.COUNT,
             r"seq(?:uence)? len(?:gth)?|context(?: len(?:gth)?)?|ctx|warmup",
         ),
-        (Meaning.DERIVED, Role.DATA, r"flops?|compute|pf days?|petaflops?|c"),
+        (Meaning.DERIVED, Role.DATA, r"(?:[mgtpez]|giga|tera|peta|exa|zetta)?flops?|macs"),
+        (Meaning.DERIVED, Role.DATA, r"compute|pf days?|c"),
         (Meaning.STEP, Role.DATA, r"steps?|global step|iterations?|iters?|updates?"),
         (
             Meaning.CAUSE,
@@ -120,8 +121,8 @@ def _unit(text: str, role: Role | None) -> str:
         return "share"
     if role is Role.LOGGED:
         return _LOGARITHMS.get(text.split()[0], "")
-    if re.search(r"\bflops?\b", text):
-        return "FLOPs"
+    if multiple := re.search(r"\b(\w*)flops?\b", text):
+        return f"{multiple[1][:1].upper()}FLOPs"
     if role in (Role.DATA, Role.UNIQUE_DATA):
         return next((unit for word, unit in _COUNTED.items() if word in text), "")
     return ""

@@ -15,7 +15,7 @@ CAUSES = {
     "count": "num_experts vocab_size n_layers d_model parallel_size epochs seq_len",
 }
 MEANINGS = {
-    Meaning.DERIVED: "flops C compute tokens_per_param",
+    Meaning.DERIVED: "flops C compute tokens_per_param train_gflops totalPFLOPs macs",
     Meaning.STEP: "step _step global_step train/global_step iteration",
     Meaning.RESULT: "loss val/loss train_loss ppl accuracy brier_score eval/nll",
     Meaning.RUN: "run run_id Name id experiment",
