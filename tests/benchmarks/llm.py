@@ -4,24 +4,42 @@ A made-up server on this machine answers from a script (see `contracts.scripted_
 programs are judged by their hash, so that only the search itself is between two calls. Shown are:
 the share of the ideal rate (calls in flight / latency) at 2 s a call with 16 in flight; the calls
 of every island while one of four servers, which one island alone asks, is ten times slower; tokens
-by kind of prompt of a run with default settings, counted as bytes / 4 by the server.
+by kind of prompt of a run with default settings, counted as bytes / 4 by the server; and what
+becomes of the replies of a model that writes known laws and blunders as models do: how many calls
+bring a valid law that is new by what it predicts, what that takes, and what of it is owed to
+tolerant reading and to repairs. These programs are judged for real.
 
-    PYTHONPATH=tests python tests/benchmarks/llm.py TRAIN.CSV [rate|slow|tokens ...]
+    PYTHONPATH=tests python tests/benchmarks/llm.py TRAIN.CSV [rate|slow|tokens|efficiency ...]
 """
 
 import os
+import re
 import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 
-from contracts.scripted_runs import Driver
+import numpy as np
+from contracts.scripted_runs import Driver, HashPool
 from contracts.scripted_server import Script, ScriptedServer, law
 
-from sldagent import driving
+from sldagent import api, driving
+from sldagent.api.judging import make_evaluator
+from sldagent.candidate import Evaluation
+from sldagent.config import EvolveConfig
+from sldagent.cuts import Cut
+from sldagent.data.tables import read_table
+from sldagent.laws.codegen import Form, plain_units, write
+from sldagent.laws.families import applicable
+from sldagent.laws.fitting import HUBER_LOG, SQUARED
+from sldagent.program import Program
 from sldagent.run import Run
+from sldagent.table import Table
+from sldagent.task import Task
 
 LATENCY, IN_FLIGHT = 2.0, 16
 SLOWER = 10
@@ -107,10 +125,118 @@ def tokens(folder: Path, table: Path) -> None:
     print("tokens: reasons", dict(reasons.most_common(5)))
 
 
+BLUNDERS = {  # what a reply does with a program, and how many of a hundred replies do
+    "none": 40, "no fence": 8, "an example first": 8, "indented": 6, "cut off": 8, "no parse": 8,
+    "renamed": 6, "only words": 6, "undefined name": 10,
+}  # fmt: skip
+REPAIRED = 0.7  # of the blunders that are pointed out
+
+
+class Blunderer:
+    """Answers with families of laws over the task's roles; one of `BLUNDERS` befalls each reply."""
+
+    def __init__(self, table: Path) -> None:
+        task = api.load_task("data_constrained")
+        rows = read_table(table, task)
+        roles = tuple(column.role for column in task.features)
+        units = plain_units(rows.x, roles)
+        forms = [
+            Form(law, units, objective)
+            for law in applicable(roles, limit=task.parameter_limit)
+            for objective in (SQUARED, HUBER_LOG)
+        ]
+        self._texts = [write(form, task.feature_names, task.target_names) for form in forms]
+
+    def __call__(self, body: dict[str, Any], number: int) -> str:
+        rng = np.random.default_rng(number)
+        text = self._texts[int(rng.integers(len(self._texts)))]
+        names, shares = list(BLUNDERS), np.array(list(BLUNDERS.values()), float)
+        blunder = str(rng.choice(names, p=shares / shares.sum()))
+        if len(body["messages"]) > 2 and rng.random() < REPAIRED:
+            blunder = "none"
+        return self._reply(text, blunder)
+
+    @staticmethod
+    def _reply(text: str, blunder: str) -> str:
+        match blunder:
+            case "no fence":
+                return f"Here is the program.\n\n{text}"
+            case "an example first":
+                return f"As in\n\n```python\ny = a + b\n```\n\nI write\n\n```python\n{text}```\n"
+            case "indented":
+                return "1. The block:\n\n" + indent(f"```python\n{text}```\n", "   ")
+            case "cut off":
+                return f"```python\n{text[: int(0.6 * len(text))]}"
+            case "no parse":
+                return f"```python\n{text.replace('return', 'return (', 1)}```\n"
+            case "renamed":
+                return f"```python\n{text.replace('fit_scaling_law', 'fit')}```\n"
+            case "only words":
+                return "I would try a term in which the unique tokens saturate."
+            case "undefined name":
+                return f"```python\n{text.replace('np.average', 'numpy_average')}```\n"
+        return f"Change: a law of the field\n\n```python\n{text}```\n"
+
+
+def strictly(reply: str) -> bool:
+    """Whether one fence holds all of a program, as a reader would have it that forgives nothing."""
+    found = re.findall(r"^```python\n(.*?)^```", reply, re.DOTALL | re.MULTILINE)
+    program = Program(found[0]) if len(found) == 1 else None
+    return program is not None and program.kind is not None and not program.syntax_error
+
+
+def efficiency(folder: Path, table: Path) -> None:
+    """What becomes of the calls of a model that blunders, all written as whole programs."""
+    with ScriptedServer(Script(answer=Blunderer(table))) as server:
+        driver = Judged(folder, table)
+        run = driver.evolve("efficiency", models=("m",), base_url=server.url, proposer="llm",
+                            generations=30, islands=4, offspring=1, seeds=4)  # fmt: skip
+    seen = {round(row["held_out_r2"], 9) for row in run.rows() if row["proposer"] != "llm"
+            and row["held_out_r2"] is not None}  # fmt: skip
+    counts: Counter[str] = Counter()
+    for row in run.rows(proposer="llm"):
+        calls = run.store.calls(row["number"])
+        counts["calls"] += len(calls)
+        counts["tokens"] += sum(call["input_tokens"] + call["output_tokens"] for call in calls)
+        counts["proposals"] += 1
+        counts["strictly readable"] += strictly(calls[0]["reply"])
+        counts["read at once"] += len(calls) == 1
+        counts["repaired"] += len(calls) > 1 and bool(row["program_hash"]) and not row["reason"]
+        if row["status"] == "ok":
+            counts["valid"] += 1
+            value = round(row["held_out_r2"], 9)
+            counts["valid and new"] += value not in seen
+            counts["new, strictly read"] += value not in seen and strictly(calls[0]["reply"])
+            counts["new, not repaired"] += value not in seen and len(calls) == 1
+            seen.add(value)
+    new = max(1, counts["valid and new"])
+    print("efficiency:", dict(counts))
+    print(f"efficiency: {counts['valid and new'] / counts['calls']:.1%} of calls bring a new valid "
+          f"law, {counts['tokens'] / new:,.0f} tokens each; without repairs "
+          f"{counts['new, not repaired']}, read strictly {counts['new, strictly read']} of "
+          f"{counts['proposals']} proposals, now {counts['valid and new']}")  # fmt: skip
+
+
+class Judged(Driver):
+    """Runs whose programs the sandbox judges."""
+
+    def _pool(self, task: Task, rows: Table, cuts: Sequence[Cut], config: EvolveConfig) -> HashPool:
+        judge = make_evaluator(task, rows, cuts, config.evaluation, "held-out", False)
+
+        class Pool(HashPool):
+            def judge(self, text: Program) -> Evaluation:
+                return judge.evaluate(text)
+
+            def close(self) -> None:
+                judge.close()
+
+        return Pool()
+
+
 if __name__ == "__main__":
     os.environ.setdefault("OPENAI_API_KEY", "none")
     table, *wanted = sys.argv[1:]
     with tempfile.TemporaryDirectory() as made:
-        for measure in (rate, slow, tokens):
+        for measure in (rate, slow, tokens, efficiency):
             if not wanted or measure.__name__ in wanted:
                 measure(Path(made), Path(table))
