@@ -3,26 +3,47 @@
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 _MOST_ERROR = 2.0  # 1 - R² has no upper bound: one hopeless cut must not hide what the others say
 _LEAST_ERROR = 1e-3  # below it no difference tells laws apart
 _PER_NUMBER = 0.01  # for each fitted parameter and each literal in the law of one target
 _NOT_FINITE = 0.1  # predictions beyond the data that are not finite
+_IMPOSSIBLE = 0.7  # predictions beyond the data that no target can have
+_SURELY_PERCENT = 50  # losses hardly reach it
 
 
-def selection_score(cut_r2: Sequence[float], numbers: float, finite_beyond: bool) -> float:
+def possible_range(y: NDArray[np.float64]) -> tuple[float, float]:
+    """Between what targets like these (N, T) can be.
+
+    A guess from the values: what is positive stays so, and what lies between 0 and 1, or reaches 50
+    and not 100, is taken for an accuracy or an error rate.
+    """
+    if np.any(y <= 0):
+        return -np.inf, np.inf
+    if np.all(y < 1):
+        return 0.0, 1.0
+    return 0.0, 100.0 if np.all(y < 100) and np.any(y > _SURELY_PERCENT) else np.inf
+
+
+def selection_score(
+    cut_r2: Sequence[float], numbers: float, finite_beyond: bool, possible_beyond: bool = True
+) -> float:
     """One less the squared mean over cuts of sqrt(1 - R²), times prices; higher is better.
 
     sqrt(1 - R²) is the error of a cut in spreads of its targets. Its mean lies between the mean of
     1 - R², by which the cut on which all laws err most decides alone, and the geometric mean, which
     forgives a law that fails on one cut. Prices: 1 - R² larger by `_PER_NUMBER` for every parameter
-    and literal, by `_NOT_FINITE` where the law does not stay finite ten times beyond the data.
+    and literal, by `_NOT_FINITE` where the law does not stay finite ten times beyond the data, by
+    `_IMPOSSIBLE` where it leaves `possible_range` there: twice the error of a law that stays in it.
 
     Args:
         cut_r2: Pooled R² of each cut.
         numbers: Fitted parameters and literals, for one target.
         finite_beyond: Whether predictions beyond the data are finite.
+        possible_beyond: Whether they are what targets can be.
     """
     errors = np.minimum(1.0 - np.asarray(cut_r2, dtype=float), _MOST_ERROR)
-    price = _PER_NUMBER * numbers + (0.0 if finite_beyond else _NOT_FINITE)
+    price = _PER_NUMBER * numbers
+    price += (0.0 if finite_beyond else _NOT_FINITE) + (0.0 if possible_beyond else _IMPOSSIBLE)
     return 1.0 - float(np.sqrt(errors + _LEAST_ERROR).mean() ** 2 * np.exp(price))

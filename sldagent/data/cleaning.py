@@ -1,5 +1,6 @@
 """Takes rows out of a user's table that no law should be fitted to, and says which."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,6 +17,7 @@ _FINISHED = frozenset(("finished", "completed", "complete", "done", "success", "
 # Logarithm of the least factor between a target that belongs and one that comes of divergence.
 _GAP = np.log(5.0)
 _LEAST_STEPS = 3
+_REPEATS_OF_LEVEL = 3
 _RUN_WORDS = frozenset(("run", "runs", "job", "exp", "experiment", "uid", "uuid"))
 # With a smaller share of cells that are numbers, a column is one of labels.
 NUMERIC = 0.8
@@ -122,9 +124,9 @@ def keep_last_steps(frame: Frame, wishes: Wishes) -> tuple[Frame, list[Finding]]
     if step is None or step in wishes.roles:
         return frame, []
     keys, by = _runs(frame, step, wishes)
-    if keys is None:
-        return frame, []
     steps = frame.numbers(step)
+    if keys is None or len(set(zip(keys.tolist(), steps.tolist(), strict=True))) < len(frame):
+        return frame, []  # what has two rows at one step is more than one run
     lengths = np.bincount(keys)
     if np.median(lengths) < _LEAST_STEPS:
         return frame, []
@@ -170,6 +172,8 @@ def _runs(frame: Frame, step: str, wishes: Wishes) -> tuple[NDArray[np.intp] | N
     """For each row the number of its run, and what tells runs apart."""
     causes = [name for name in frame.columns if _is_cause(frame, name, step, wishes)]
     run = _column(frame, Meaning.RUN, wishes)
+    if run is not None and _RUN_WORDS & set(words_of(run)) and _is_unique(frame, run):
+        return None, ""  # every row is a run of its own
     if run is not None and _numbers_rows(frame, run, step):
         codes = _codes(list(frame.texts(run)))
         # Something besides the step must differ between runs, or else the curves are the data.
@@ -185,6 +189,10 @@ def _runs(frame: Frame, step: str, wishes: Wishes) -> tuple[NDArray[np.intp] | N
     return codes, ", ".join([*causes, *others][:3])
 
 
+def _is_unique(frame: Frame, name: str) -> bool:
+    return len(set(frame.texts(name))) == len(frame)
+
+
 def _numbers_rows(frame: Frame, run: str, step: str) -> bool:
     """Whether runs have several rows, and each of a run's rows another step."""
     pairs = set(zip(frame.texts(run), frame.texts(step), strict=True))
@@ -197,6 +205,7 @@ def _is_cause(frame: Frame, name: str, step: str, wishes: Wishes) -> bool:
         return False
     guess = guess_by_name(name)
     known = name in wishes.roles or (guess is not None and guess.meaning is Meaning.CAUSE)
+    known = known or (guess is None and not is_label(frame, name) and is_planned(frame, name))
     return known and len(set(frame.texts(name))) > 1
 
 
@@ -207,7 +216,14 @@ def _tells_runs_apart(frame: Frame, name: str, wishes: Wishes) -> bool:
     guess = guess_by_name(name)
     if guess is not None and guess.meaning is Meaning.SEED:
         return True
-    return name in (wishes.groups or ()) or (guess is None and is_label(frame, name))
+    label = guess is None or guess.meaning is Meaning.LABEL
+    return name in (wishes.groups or ()) or (label and is_label(frame, name))
+
+
+def is_planned(frame: Frame, name: str) -> bool:
+    """Whether every value of a column comes again and again; what was measured hardly does."""
+    counts = Counter(text for text in frame.texts(name) if text)
+    return bool(counts) and min(counts.values()) >= _REPEATS_OF_LEVEL
 
 
 def is_label(frame: Frame, name: str) -> bool:

@@ -1,7 +1,6 @@
 """Guesses what each column of a user's table is: by its name, its values and the other columns."""
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -9,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sldagent.data.choices import Choice, Use, Wishes
-from sldagent.data.cleaning import is_label
+from sldagent.data.cleaning import is_label, is_planned
 from sldagent.data.frames import Frame
 from sldagent.data.naming import Meaning, NameGuess, guess_by_name, words_of
 from sldagent.errors import DataError
@@ -28,8 +27,7 @@ _BASELINES = 0.5
 # A group needs so many rows, on average, for a curve of its own, and these for each constant of it.
 _ROWS_OF_GROUP = 6
 _ROWS_OF_CONSTANT = 1.5
-# Of a grid that was planned every value comes so often; what was measured hardly repeats.
-_REPEATS_OF_LEVEL = 3
+_MANY = 2e4  # of what a model has, a layer's units say, there are fewer
 _LABELS, _YES_OR_NO = "labels", "yes or no"
 _REASONS = {
     Meaning.RESULT: "a result too, by its name",
@@ -38,6 +36,7 @@ _REASONS = {
     Meaning.CLOCK: "a time, by its name",
     Meaning.NOTE: "a note or the machine's, by its name",
     Meaning.RUN: "tells runs apart, by its name",
+    Meaning.LABEL: "tells runs apart, by its name",
 }
 _POSITIVE = (
     Role.SIZE, Role.DATA, Role.UNIQUE_DATA, Role.RATE, Role.BATCH, Role.COUNT,
@@ -81,12 +80,14 @@ def _one(frame: Frame, name: str, wishes: Wishes, shares: dict[str, float]) -> C
     if len(set(texts)) == 1:
         return Choice(name, Use.LEFT_OUT, f"constant: {' '.join(texts[0].split())[:30]}")
     if is_label(frame, name):
+        if guess is not None and guess.meaning is Meaning.LABEL and is_planned(frame, name):
+            guess = None
         return Choice(name, Use.LEFT_OUT, _label_reason(texts, guess))
     if name in shares:
         why = "shares that add up to one" if shares[name] == 1 else "percentages that add up to 100"
         return Choice(name, Use.FEATURE, why, Role.FRACTION, "share", factor=shares[name])
     numbers = frame.numbers(name)[filled]
-    if min(Counter(texts).values()) >= _REPEATS_OF_LEVEL and guess is not None:
+    if guess is not None and is_planned(frame, name):
         if guess.meaning is Meaning.CLOCK and guess.role is not None:
             return _by_value(name, numbers, guess)
         if guess.meaning is Meaning.RESULT:  # the loss of a teacher, or of the model begun with
@@ -155,6 +156,8 @@ def _by_value(name: str, numbers: Floats, guess: NameGuess | None) -> Choice:
     whole = bool((finite == np.round(finite)).all())
     if low < 0 or (finite == 0).mean() > _FEW:
         role, why = Role.LOGGED, "its values, at zero or below; taken as they are"
+    elif whole and words_of(name)[:1] in (["n"], ["num"]) and high > _MANY:
+        role, why = Role.DATA, "its name and values, a large number of something"
     elif whole and high < 1e6:
         role, why = Role.COUNT, "its values, small whole numbers"
     elif high <= 1:
@@ -178,7 +181,9 @@ def _shares(frame: Frame, wishes: Wishes) -> dict[str, float]:
     numbers = {}
     for name in frame.columns:
         guess = guess_by_name(name)
-        causes = guess is None or guess.role in (Role.FRACTION, Role.DATA)
+        # Names say little here, as any word may be that of a source: the sum decides.
+        words = (Meaning.NOTE, Meaning.STATE, Meaning.CLOCK)
+        causes = guess is None or guess.role in (Role.FRACTION, Role.DATA) or guess.meaning in words
         if name in taken or not causes or is_label(frame, name):
             continue
         values = frame.numbers(name)
@@ -241,12 +246,15 @@ def _choose_groups(frame: Frame, wishes: Wishes, choices: dict[str, Choice]) -> 
     constants = 2 + 2 * (len(features) - shares) + shares
     least = max(_ROWS_OF_GROUP, _ROWS_OF_CONSTANT * constants)
     found: list[str] = []
-    for name in sorted(candidates, key=lambda n: len(set(frame.texts(n)))):
+    # Labels first: where they make groups, a scale of two levels stays a scale.
+    is_number = {name: choices[name].use is Use.FEATURE for name in candidates}
+    for name in sorted(candidates, key=lambda n: (is_number[n], len(set(frame.texts(n))))):
         others = [feature for feature in features if feature != name]
         keys = set(zip(*(frame.texts(n) for n in (*found, name)), strict=True))
         if choices[name].use is Use.FEATURE:
             follows = any(_follows(frame, name, feature) for feature in others)
-            if follows or not others or len(frame) / len(keys) < least:
+            scale = found and choices[name].role in (Role.SIZE, Role.DATA, Role.UNIQUE_DATA)
+            if follows or scale or not others or len(frame) / len(keys) < least:
                 continue
             features.remove(name)
             why = f"two values: each has its own curve [--role {name}={choices[name].role}]"

@@ -15,6 +15,7 @@ class Meaning(StrEnum):
     STEP = "step"  # how far a run had come
     RESULT = "result"  # what a run gave
     RUN = "run"  # tells runs apart
+    LABEL = "label"  # names something; what, its values tell
     SEED = "seed"
     STATE = "state"  # whether a run finished
     CLOCK = "clock"  # when, and how long
@@ -30,31 +31,40 @@ class NameGuess:
     unit: str = ""
 
 
+# What a sampler or a solver takes is no progress of a run.
+_SOLVER_STEPS = r"(?:inference|sampling|sampler|denoising|diffusion|solver|search) steps?"
 # In order: the first that is found in the name's words, with blanks between, decides.
 _PATTERNS = [
     (re.compile(rf"\b(?:{pattern})\b"), meaning, role)
     for meaning, role, pattern in (
-        (Meaning.CLOCK, None, r"wall time|walltime|time|date|datetime|timestamp|created|updated"),
-        (Meaning.CLOCK, None, r"runtime|days ago"),
+        (Meaning.NOTE, None, r"per (?:sec(?:ond)?s?|s|it)|tps"),
+        (Meaning.CAUSE, Role.COUNT, _SOLVER_STEPS),
+        (Meaning.CLOCK, None, r"walltime|(?<!test )time(?! steps?| tokens?)|date|datetime"),
+        (Meaning.CLOCK, None, r"timestamp|created|updated|runtime|days ago|elapsed|latency"),
         (Meaning.CLOCK, Role.DATA, r"duration|seconds|secs|minutes|hours"),  # if planned: of speech
         (Meaning.CAUSE, Role.LOGGED, r"^(?:log|ln|log10|log2|logn|logd|logc)"),
-        (Meaning.NOTE, None, r"grad norm|mfu|throughput|memory|mem|gpus?|tpus?|devices?|nodes?"),
+        (Meaning.NOTE, None, r"grad norm|mfu|throughput|(?:memory|mem)(?! tokens?| size| slots?)"),
+        (Meaning.NOTE, None, r"gpus?|tpus?|devices?|nodes?"),
         (Meaning.NOTE, None, r"costs?|prices?|usd|dollars?|eur|euros?"),
-        (Meaning.NOTE, None, r"per sec(?:ond)?|per s|tps|host(?:name)?|loss scale|version"),
-        (Meaning.NOTE, None, r"notes?|comments?|tags?|user|author|url|link|path|git|commit|sweep"),
+        (Meaning.NOTE, None, r"host(?:name)?|loss scale|version|git(?! hub)|commit|sweep"),
+        (Meaning.NOTE, None, r"notes?|comments?|tags?|user|author|url|link|(?<!drop )path"),
         (Meaning.RESULT, None, r"loss|losses|ppl|perplexity|acc|accuracy|error|err|nll|bpb|bpc"),
         (Meaning.RESULT, None, r"scores?|f1|bleu|rouge|auc|brier|reward|em|r2|mse|rmse|mae"),
-        (Meaning.RESULT, None, r"exact match|cross entropy|xent|win rate|elo|pass [0-9]+"),
+        (Meaning.RESULT, None, r"exact match|cross entropy|xent|win rate|elo|(?:pass|hr) [0-9]+"),
+        (Meaning.RESULT, None, r"top ?[15]|recall|ndcg|mrr|map|ap ?[0-9]*|m?iou|s?fid|^is$"),
+        (Meaning.RESULT, None, r"wer|cer|ter|chrf|meteor|cider|psnr|ssim|lpips|spearman|pearson"),
+        (Meaning.RESULT, None, r"mcc|roc|auroc|returns?|regret|success(?: rate)?|rmsd"),
         (Meaning.SEED, None, r"seeds?|rng|trial|replicates?|repetition"),
-        (Meaning.STATE, None, r"state|status"),
+        (Meaning.STATE, None, r"^(?:run )?(?:state|status)$"),
         (Meaning.RUN, None, r"unnamed(?: 0)?|index|idx|row"),
-        (Meaning.RUN, None, r"run|runs|run (?:id|name)|experiment|exp|job|uid|uuid|id|name|hash"),
+        (Meaning.RUN, None, r"runs?|experiment|exp|job|uid|uuid|hash|^(?:id|name)$"),
+        (Meaning.LABEL, None, r"id|name"),
         (Meaning.DERIVED, Role.DATA, r"(?:tokens?|data) (?:per|to) (?:param|model)\w*"),
-        (Meaning.CAUSE, Role.UNIQUE_DATA, r"(?:unique|distinct)(?: \w+)*|u|u d|d u"),
+        (Meaning.CAUSE, Role.UNIQUE_DATA, r"(?:unique|uniq|distinct)(?: \w+)*|u|u d|d u"),
         (Meaning.CAUSE, Role.FRACTION, r"frac|fractions?|shares?|proportions?|prop|ratio|pct"),
         (Meaning.CAUSE, Role.FRACTION, r"percent|percentage|mix|mixture|dropout|sparsity"),
         (Meaning.CAUSE, Role.BATCH, r"batch(?:size)?|bsz|bs|gbs|mbs|tokens per (?:batch|step)"),
-        (Meaning.CAUSE, Role.SIZE, r"n?params?|parameters?|non embedding"),
+        (Meaning.CAUSE, Role.SIZE, r"n?params?|parameters?|non emb(?:edding)?"),
         (Meaning.CAUSE, Role.RATE, r"lr|learning ?rate|eta|weight decay|wd|step size"),
         (Meaning.CAUSE, Role.COUNT, r"vocab(?:ulary)?|experts?|heads?|layers?|depth|width|hidden"),
         (Meaning.CAUSE, Role.COUNT, r"d (?:model|ff)|dim|embd|streams?|parallel|top k|epochs?"),
@@ -69,12 +79,14 @@ _PATTERNS = [
         (
             Meaning.CAUSE,
             Role.DATA,
-            r"tokens?|data(?:set)?(?: size)?|examples?|samples?|characters?",
+            r"tokens?|toks?|data(?:set)?(?: size)?|examples?|samples?|characters?",
         ),
-        (Meaning.CAUSE, Role.DATA, r"images|videos|frames|pairs|clips|demos|demonstrations"),
+        (Meaning.CAUSE, Role.DATA, r"images|imgs|videos|frames|pairs|clips|demos|demonstrations"),
+        (Meaning.CAUSE, Role.DATA, r"molecules|graphs|users|items|interactions|seqs"),
         (Meaning.CAUSE, Role.DATA, r"episodes?|trajectories|transitions|labels|shots|prompts"),
-        (Meaning.CAUSE, Role.DATA, r"chars|bytes|documents?|docs|sequences|train size|n ?train|d"),
-        (Meaning.CAUSE, Role.SIZE, r"model|sizes?|n|weights"),
+        (Meaning.CAUSE, Role.DATA, r"chars|bytes|documents?|docs|sequences|train size|n ?train"),
+        (Meaning.CAUSE, Role.DATA, r"^d$"),
+        (Meaning.CAUSE, Role.SIZE, r"model|sizes?|^n$|weights"),
     )
 ]
 _THOUSANDS = {
@@ -90,7 +102,8 @@ _LOGARITHMS = {"log10": "log10", "log2": "log2"}
 
 def words_of(name: str) -> list[str]:
     """The words in a name: `nonEmbedding_params(M)` is non, embedding, params, m."""
-    parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-z])|(?<=[a-z])(?=[A-Z])", " ", name)
+    rate = re.sub(r"/(?=(?:s|sec|secs|second|it)\b)", " per ", name)
+    parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-z])|(?<=[a-z])(?=[A-Z])", " ", rate)
     return [word.lower() for word in re.split(r"[^A-Za-z0-9]+", parted) if word]
 
 

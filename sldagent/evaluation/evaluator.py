@@ -23,7 +23,7 @@ from sldagent.evaluation.metrics import group_metrics, relative_error, score_row
 from sldagent.evaluation.questions import ALONE, TOGETHER, TURNED, Questions
 from sldagent.program import Program, ProgramKind
 from sldagent.sandbox.protocol import End, Job, Outcome, Sandbox
-from sldagent.scoring import selection_score
+from sldagent.scoring import possible_range, selection_score
 from sldagent.table import Table
 from sldagent.task import Task
 
@@ -156,10 +156,18 @@ class SandboxEvaluator:
             ledger.warnings.append(
                 "predictions beyond the data (ten times the largest run) are not always finite"
             )
+        low, high = possible_range(self.table.y)
+        possible = all((v[np.isfinite(v)] >= low).all() and (v[np.isfinite(v)] <= high).all()
+                       for v in beyond)  # fmt: skip
+        if not possible:
+            ledger.warnings.append(
+                "predictions beyond the data (ten times the largest run) are not always between "
+                f"{low:g} and {high:g}, as the targets are"
+            )
         results, pooled = self._score(fitted, predicted, kind)
         numbers = ledger.params if isinstance(ledger.params, int) else 0
         each = (numbers + (ledger.literals or 0)) / len(self.task.targets)
-        score = selection_score([cut.metrics.r2 for cut in results], each, finite)
+        score = selection_score([cut.metrics.r2 for cut in results], each, finite, possible)
         return {
             "status": Status.OK,
             "metrics": pooled[0],

@@ -6,23 +6,24 @@ from sldagent.data.naming import Meaning, guess_by_name, words_of
 
 CAUSES = {
     "size": "params N n_params model_size nonVocabParameters dense_parameter_count active_params",
-    "data": "tokens D data_size num_characters trainTokens n_train examples images num_episodes",
-    "unique_data": "unique_tokens U D_U distinct_examples",
+    "data": "tokens D data_size num_characters trainTokens tok_B images num_episodes n_users",
+    "unique_data": "unique_tokens U D_U distinct_examples uniqTok",
     "rate": "lr learning_rate peak_lr learningRate weight_decay",
     "batch": "bsz batch_size global_batch batchsize",
     "fraction": "proportion_domain_1 web_share code_ratio dropout pct_math",
     "logged": "log_flops log10_C logN ln_params",
-    "count": "num_experts vocab_size n_layers d_model parallel_size epochs seq_len",
+    "count": "num_experts vocab_size n_layers d_model parallel_size epochs num_inference_steps",
 }
 MEANINGS = {
     Meaning.DERIVED: "flops C compute tokens_per_param train_gflops totalPFLOPs macs",
     Meaning.STEP: "step _step global_step train/global_step iteration",
-    Meaning.RESULT: "loss val/loss train_loss ppl accuracy brier_score eval/nll",
+    Meaning.RESULT: "loss val/loss train_loss ppl accuracy eval/nll top5 HR@10 FID-50k mean_return",
     Meaning.RUN: "run run_id Name id experiment",
+    Meaning.LABEL: "dataset_name env_id",
     Meaning.SEED: "seed data_seed",
     Meaning.STATE: "State status",
     Meaning.CLOCK: "Wall_time _timestamp _runtime Created gpu_hours date",
-    Meaning.NOTE: "usd cost price_eur grad_norm tokens_per_sec Notes Tags mfu",
+    Meaning.NOTE: "usd cost price_eur grad_norm tokens_per_sec Notes Tags tokens/s s/it git_commit",
 }
 
 

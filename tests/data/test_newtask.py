@@ -279,6 +279,35 @@ def test_curves_without_a_run_column_or_a_step(tmp_path: Path) -> None:
     assert len(made.table) == len(GRID)
 
 
+def test_two_rows_at_one_step_are_two_runs(tmp_path: Path) -> None:
+    rows = [(r, n, s, chinchilla(n, 1e6 * s) + 0.01 * r) for r in (1, 4, 16) for n in SIZES
+            for s in (1000, 2000, 3000, 4000)]  # fmt: skip
+    made = draft(table(tmp_path, "alpha params step loss", rows), keep=[])
+    assert len(made.table) == len(rows) / 4  # curves along step, one for each alpha and size
+    twice = [*rows, *((*row[:3], row[3] + 0.02) for row in rows)]
+    assert len(draft(table(tmp_path, "alpha params step loss", twice)).table) == len(twice)
+    named = [(f"r{i}", *row) for i, row in enumerate(rows)]
+    assert len(draft(table(tmp_path, "run alpha params step loss", named)).table) == len(rows)
+
+
+def test_names_of_what_differs_are_groups_and_names_of_runs_are_none(tmp_path: Path) -> None:
+    rows = [(c, n, d, y + 0.1 * i) for n, d, y in GRID for i, c in enumerate(("c4", "pile"))]
+    made = draft(table(tmp_path, "dataset_name N D loss", rows))
+    assert made.task.group_column == "dataset_name"
+    rows = [(f"m{i}", n, d, y) for i, (n, d, y) in enumerate(GRID)]
+    made = draft(table(tmp_path, "model_name N D loss", rows))
+    assert made.task.group_column is None
+    assert roles(made) == "N=size D=data"
+
+
+def test_any_word_may_name_a_share(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    parts = rng.dirichlet([1, 1, 1], 40)
+    rows = [(*part, 3 - part[0] + 0.3 * part[1] ** 2) for part in parts]
+    made = draft(table(tmp_path, "GitHub path time loss", rows))
+    assert roles(made) == "GitHub=fraction path=fraction time=fraction"
+
+
 def test_steps_that_grow_by_a_factor_are_budgets(tmp_path: Path) -> None:
     rows = [(n, b, s, chinchilla(n, b * s)) for n in SIZES for b in (64, 256)
             for s in (1000, 2500, 6300, 16000)]  # fmt: skip

@@ -11,7 +11,7 @@ from sldagent.cuts import Cut
 from sldagent.evaluation.key import evaluation_key
 from sldagent.evaluation.probes import probe_points
 from sldagent.evaluation.rules import check_independence, check_literals
-from sldagent.scoring import selection_score
+from sldagent.scoring import possible_range, selection_score
 from sldagent.table import Table
 from sldagent.task import Column, CutKind, CutRule, Role, Task
 
@@ -39,6 +39,17 @@ def test_score_is_what_the_mean_error_in_spreads_leaves_and_prices_numbers() -> 
     assert selection_score([0.9, 0.9], 3, False) < plain
     mean = (np.sqrt(0.011) + np.sqrt(1.001)) / 2
     assert selection_score([0.99, 0.0], 3, True) == pytest.approx(1 - mean**2 * np.exp(0.03))
+
+
+def test_what_predicts_the_impossible_must_be_twice_as_good() -> None:
+    impossible = selection_score([0.98, 0.98], 3, True, possible_beyond=False)
+    assert selection_score([0.955, 0.955], 3, True) < impossible
+    assert selection_score([0.96, 0.96], 3, True) > impossible
+    accuracies = np.array([[0.2], [0.9]])
+    assert possible_range(accuracies) == (0.0, 1.0)
+    assert possible_range(100 * accuracies) == (0.0, 100.0)
+    assert possible_range(10 * accuracies) == (0.0, np.inf)
+    assert possible_range(-accuracies) == (-np.inf, np.inf)
 
 
 def test_a_law_that_fails_on_one_cut_loses_to_one_that_holds_on_all() -> None:

@@ -21,11 +21,11 @@ from sldagent.proposing.symbolic.expansion import (
     pattern,
 )
 from sldagent.proposing.symbolic.ingredients import Ingredient, draw
+from sldagent.scoring import possible_range
 from sldagent.table import Table
 from sldagent.task import Task
 
 _ROOM_WITHOUT_LIMIT = 30
-_SURELY_PERCENT = 50  # losses hardly reach it
 _GROWN = "terms drawn from the grammar of scaling laws"
 
 
@@ -137,11 +137,8 @@ class Setting:
 
 def _links(y: NDArray[np.float64]) -> tuple[Link, ...]:
     """What formulas may give: the logarithm of what is positive, that of the odds of shares."""
-    links = [Link.IDENTITY]
-    if np.all(y > 0):
-        links.append(Link.LOG)
-        if np.all(y < 1):
-            links.append(Link.LOGIT)
-        elif np.all(y < 100) and np.any(y > _SURELY_PERCENT):
-            links.append(Link.PERCENT)
-    return tuple(links)
+    low, high = possible_range(y)
+    if low < 0:
+        return (Link.IDENTITY,)
+    odds = {1.0: (Link.LOGIT,), 100.0: (Link.PERCENT,)}
+    return Link.IDENTITY, Link.LOG, *odds.get(high, ())
