@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sldagent.data.units import parse_number
 from sldagent.errors import UsageError
 from sldagent.fitted import FittedLaw
 
@@ -89,19 +90,22 @@ def _chosen(group: str | None, known: Sequence[str]) -> list[str]:
 def _table(
     points: Sequence[Mapping[str, Any]], features: Sequence[str], groups: Sequence[str]
 ) -> tuple[Floats, list[str], list[dict[str, float]]]:
-    """Points as (N, F) with a group each; a point that names none stands for all groups."""
+    """Points as (N, F) with a group each; a point that names none stands for all groups.
+
+    What a point has beside the features, as rows of a table do, is not looked at.
+    """
     x, named, at = [], [], []
     for point in points:
-        given = {name: value for name, value in point.items() if name != _GROUP}
-        if set(given) != set(features):
-            wrong = [n for n in given if n not in features]
+        given = {name: value for name, value in point.items() if name in features}
+        if len(given) < len(features):
+            wrong = [name for name in point if name not in features and name != _GROUP]
             what = f"no feature '{wrong[0]}'" if wrong else "a value is missing"
             raise UsageError(f"{what}: a point has a number for each of {', '.join(features)}")
         for group in _chosen(point.get(_GROUP), groups):
-            try:
-                row = [float(given[name]) for name in features]
-            except (TypeError, ValueError):
-                raise UsageError(f"a point's values must be numbers: {dict(point)}") from None
+            numbers = [parse_number(given[name]) for name in features]
+            row = [number for number in numbers if number is not None]
+            if len(row) < len(features):
+                raise UsageError(f"a point's values must be numbers: {dict(point)}")
             x.append(row)
             named.append(group)
             at.append(dict(zip(features, row, strict=True)))

@@ -60,6 +60,12 @@ class TableFit:
     def warnings(self) -> tuple[str, ...]:
         """What to doubt, a line each."""
         found = list(table_warnings(self.table.x, self.law.roles, self.task.feature_names))
+        read = {slot.column for slot in self.fit.law.slots}
+        unread = [c.name for j, c in enumerate(self.task.features) if j not in read]
+        if unread:
+            found.append(
+                f"the law does not use {', '.join(unread)}: it cannot say what more of it changes"
+            )
         floor = noise_floor(self.table.x, self.table.y, self.table.groups)
         if floor is not None:
             words = ", ".join(f"{value:.3g}" for value in floor)

@@ -149,12 +149,14 @@ def test_points_are_checked(table: Path) -> None:
     law = api.fit(table, targets=["loss"], law="chinchilla", draws=20).law
     for point, words in (
         ({"params": 1e9}, "a value is missing"),
-        ({"params": 1e9, "tokens": 1e9, "lr": 1}, "no feature 'lr'"),
+        ({"params": 1e9, "lr": 1}, "no feature 'lr'"),
         ({"params": 1e9, "tokens": "many"}, "must be numbers"),
         ({"params": 1e9, "tokens": 1e9, "group": "code"}, "no group 'code'"),
     ):
         with pytest.raises(UsageError, match=words):
             api.predict(law, [point])
+    one = api.predict(law, [{"params": 7e9, "tokens": 2e12}])
+    assert api.predict(law, [{"params": "7B", "tokens": "2T", "loss": "3.1"}]) == one
 
 
 def test_the_commands_predict_and_allocate_from_json_and_tables(

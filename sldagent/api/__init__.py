@@ -2,7 +2,7 @@
 
 from sldagent.api.comparing import bench, bench_markdown
 from sldagent.api.exports import export_bundle, export_harbor, export_law, export_sldbench, load_law
-from sldagent.api.fits import allocate, fit, load_fit, plot_fit, predict, price_worth
+from sldagent.api.fits import allocate, fit, load_fit, plot_fit, predict, price_worth, read_number
 from sldagent.api.judging import (
     build_evaluator,
     evaluate,
@@ -75,6 +75,7 @@ __all__ = [
     "plot_fit",
     "predict",
     "price_worth",
+    "read_number",
     "report",
     "report_at_end",
     "require_protection",

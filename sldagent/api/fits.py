@@ -126,6 +126,13 @@ def allocate(
         return allocate_run(found, refitter, flops, given or {}, group, level, seconds)
 
 
+def read_number(text: str) -> float | None:
+    """A number as people write them, `7B` or `6.4%` too; None where there is none."""
+    from sldagent.data.units import parse_number
+
+    return parse_number(text)
+
+
 def plot_fit(found: "TableFit", file: str | Path) -> Path:
     """Writes a fit's figure, predictions against what was measured and residuals."""
     from sldagent.reporting.fit_plot import plot_fit as plot

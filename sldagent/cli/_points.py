@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from sldagent import api
 from sldagent.errors import UsageError
 
 
@@ -10,10 +11,10 @@ def numbers(text: str, option: str) -> dict[str, float]:
     """`NAME=NUMBER`, several with commas between."""
     values = {}
     for name, word in _pairs(text, option):
-        try:
-            values[name] = float(word)
-        except ValueError:
-            raise _wrong(text, option) from None
+        number = api.read_number(word)
+        if number is None:
+            raise _wrong(text, option)
+        values[name] = number
     return values
 
 

@@ -9,14 +9,17 @@ from sldagent.laws.families.powers import exponent
 from sldagent.task import Role
 
 _STEP = "optimum lr = c N^a D^b, batch = d D^e: Step Law, Li et al. 2025, arXiv 2503.04715"
+_PLAIN = ("valley", "tied_valley", "surface")
 _SURFACE = "quadratic response surface in logarithms, Box & Wilson 1951"
 
 
 def optima(f: Features) -> Iterator[Law]:
     """Valleys over what scales in what is tuned (rate, batch).
 
-    The scales are all resources, or size and data alone. With base = E + sum A_x x^-a_x over them,
-    and for each tuned t the distance v_t = ln t - m_t - sum c_tx ln x from its drifting optimum:
+    The scales are all resources, or size and data alone; of `valley`, `tied_valley` and `surface`
+    also all but one of the counts, which may be of no account. With base = E + sum A_x x^-a_x over
+    them, and for each tuned t the distance v_t = ln t - m_t - sum c_tx ln x from its drifting
+    optimum:
 
     `valley` base + sum H_t v_t^2; `tied_valley` measures the rate's distance also against the
     batch; `drifting_valley` lets the curvatures H_t prod x^h_tx drift; `relative_valley`
@@ -32,9 +35,15 @@ def optima(f: Features) -> Iterator[Law]:
     tuned = f.with_role(Role.RATE, Role.BATCH)
     if not tuned:
         return
-    for scales in dict.fromkeys((f.with_role(*RESOURCES), f.with_role(Role.SIZE, Role.DATA))):
+    resources, main = f.with_role(*RESOURCES), f.with_role(Role.SIZE, Role.DATA)
+    for scales in dict.fromkeys((resources, main)):
         yield from _valleys(f, scales, tuned)
         yield from _surfaces(f, scales, tuned)
+    for count in f.with_role(Role.COUNT):
+        fewer = tuple(slot for slot in resources if slot is not count)
+        for law in (*_valleys(f, fewer, tuned), *_surfaces(f, fewer, tuned)):
+            if fewer != main and law.name.removeprefix("signed ").partition("(")[0] in _PLAIN:
+                yield law
 
 
 def _valleys(f: Features, scales: tuple[Slot, ...], tuned: tuple[Slot, ...]) -> Iterator[Law]:
