@@ -222,6 +222,13 @@ def test_the_command_prints_a_report_or_json(table: Path, tmp_path: Path) -> Non
     assert values["allocation"][0]["flops"] == 1e22
     latex = sldagent(*common, "--latex", cwd=tmp_path, env=None).stdout
     assert "N^{" in latex
+    guess = ("fit", str(table), "--target", "loss", "--draws", "20", "--law", "power")
+    guessed = sldagent(
+        *guess, "--role", "params=count", "--ignore", "tokens", cwd=tmp_path, env=None
+    )
+    assert "features params (count)" in guessed.stdout, guessed.stderr
+    wrong = sldagent(*common, "--role", "params=size", cwd=tmp_path, env=None)
+    assert "without --feature" in wrong.stderr
     wrong = sldagent("fit", cwd=tmp_path, env=None)
     assert wrong.returncode == 2
     assert len(wrong.stderr.splitlines()) == 1

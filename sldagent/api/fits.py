@@ -27,12 +27,14 @@ def fit(
     draws: int = 500,
     level: float = 0.95,
     ignore: "Sequence[str]" = (),
+    roles: "Mapping[str, str] | None" = None,
 ) -> "TableFit":
     """A law for a table: `law` by name, or the family that extrapolates best.
 
-    Either `table` (a CSV or parquet file) with `targets` and `features` as NAME=ROLE, which are
-    guessed where none is named (but `ignore`), or a `task` whose rows are found as everywhere. The
-    result has `report()`, `fit`, and with `law` what predicts and allocates.
+    Either `table` (a CSV or parquet file) with `targets` and `features` as NAME=ROLE, or a `task`
+    whose rows are found as everywhere. Where no feature is named, all columns but those in
+    `ignore` are guessed, with `roles` by column for some. The result has `report()`, `fit`, and
+    with `law` what predicts and allocates.
     """
     from sldagent.data.sources import load_or_measured
     from sldagent.data.tables import read_table
@@ -40,7 +42,8 @@ def fit(
 
     if table is not None and not features:
         groups = None if group is None else [group]
-        return fit_table(*task_from_table(table, targets, groups, ignore), law, draws, level)
+        made = task_from_table(table, targets, groups, ignore, roles)
+        return fit_table(*made, law, draws, level)
     if table is not None:
         described = describe_columns(features, targets, group)
         return fit_table(described, read_table(Path(table), described), law, draws, level)

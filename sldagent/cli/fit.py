@@ -25,6 +25,11 @@ if TYPE_CHECKING:
     help="Repeatable. Roles: size, data, unique_data, rate, batch, fraction, logged, count."
     "  [default: guessed]",
 )  # fmt: skip
+@click.option(
+    "--role", "roles", multiple=True, metavar="NAME=ROLE",
+    help="Of one column, the others are guessed; repeatable.",
+)  # fmt: skip
+@click.option("--ignore", multiple=True, metavar="NAME", help="No law sees it; repeatable.")
 @click.option("--target", "targets", multiple=True, metavar="NAME", help="Repeatable.")
 @click.option("--group", default=None, metavar="NAME", help="Column that names a row's group.")
 @click.option(
@@ -58,7 +63,8 @@ if TYPE_CHECKING:
 @json_option
 def fit(
     table: str | None, task: str | None, data: str | None, features: tuple[str, ...],
-    targets: tuple[str, ...], group: str | None, law: str, draws: int, level: float,
+    roles: tuple[str, ...], ignore: tuple[str, ...], targets: tuple[str, ...], group: str | None,
+    law: str, draws: int, level: float,
     points: tuple[str, ...], flops: float | None, fixed: tuple[str, ...], latex: bool,
     plot: str | None, price: str | None, as_json: bool,
 ) -> None:  # fmt: skip
@@ -72,13 +78,20 @@ def fit(
     sldagent fit --task data_constrained@measured
     sldagent fit runs.csv --target loss --json > fit.json; sldagent predict fit.json --at …
 
-    Without --feature the columns' roles are guessed, as `tasks new` does.
+    Without --feature the columns' roles are guessed, as `tasks new` does; --role and --ignore
+    overrule a guess.
     """  # noqa: D301
     if (table is None) == (task is None):
         raise UsageError("name either a TABLE with --target, or a --task")
     if price is not None and (table is None or len(targets) != 1):
         raise UsageError("--price is for a TABLE with one --target")
-    found = api.fit(table, task, data, features, targets, group, law, draws, level, _ignored(price))
+    if (roles or ignore) and (features or task):
+        raise UsageError("--role and --ignore are for a TABLE without --feature")
+    left_out = (*ignore, *_ignored(price))
+    found = api.fit(
+        table, task, data, features, targets, group, law, draws, level, left_out,
+        api.parse_roles(roles),
+    )  # fmt: skip
     predictions = api.predict(found.law, [point(text, "--predict") for text in points])
     budget = None
     if flops is not None:

@@ -266,7 +266,7 @@ def _classical(found: Found) -> dict[str, Any] | None:
     choice = choosing.choose(laws, table.x, table.y, table.groups, cuts)
     best = choice.trials[0]
     return {
-        "name": f"best of {len(choice.trials)} known families: {best.law.name}",
+        "name": f"best of {len(choice.trials) + choice.given_up} known families: {best.law.name}",
         "r2": None,
         "mean_r2": _mean_clipped(best.r2),
         "parameters": best.parameters * len(task.targets),

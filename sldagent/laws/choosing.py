@@ -6,6 +6,7 @@ cross-validation selects no better than the training error; an extrapolation hol
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,7 @@ from sldagent.scoring import selection_score
 Cut = tuple[NDArray[np.intp], NDArray[np.intp]]  # indices of the fit rows and the held-out rows
 
 TIE = 1e-4  # scores that differ by less are equal
+_KEPT = 12  # trials that are brought to their end whatever they score, more than are ever shown
 _EFFORT = Effort(starts=8, polished=1, rounds=1)
 
 
@@ -56,10 +58,16 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The comparison, best first, and the best law fitted to all rows."""
+    """The comparison, best first, and the best law fitted to all rows.
+
+    Attributes:
+        given_up: How many trials were not brought to their end, as no score on the cuts that were
+            left could have made them one of the best.
+    """
 
     trials: tuple[Trial, ...]
     fit: Fit
+    given_up: int = 0
 
     def within(self, margin: float = 0.1) -> tuple[Trial, ...]:
         """The trials whose held-out MSE is within `margin` of the best one's, relatively."""
@@ -91,6 +99,8 @@ class Choice:
                 f"| {t.law.name} | {t.objective.name} | {t.parameters} | {self._mean(t):.4f}"
                 f" | {cuts} | {t.relative_error:.2%} | {t.score:.4f} |"
             )
+        if self.given_up:
+            lines.append(f"{self.given_up} more fell behind on their first cuts")
         return "\n".join(lines)
 
 
@@ -129,11 +139,12 @@ def choose(
     fair = [o for o in objectives if not o.log or np.all(targets > 0)]
     if not fair:
         raise DataError("logarithmic objectives need positive targets")
-    trials = [
-        _try(law, objective, table, targets, names, cuts, units)
-        for law in laws
-        for objective in fair
-    ]
+    trials: list[Trial] = []
+    for law, objective in product(laws, fair):
+        scores = sorted((t.score for t in trials), reverse=True)
+        least = scores[_KEPT - 1] if len(scores) >= _KEPT else -np.inf
+        trial = _try(law, objective, table, targets, names, cuts, units, least)
+        trials += [] if trial is None else [trial]
     best = max(t.score for t in trials)
     ranked = sorted(
         trials,
@@ -145,7 +156,7 @@ def choose(
     )
     first = ranked[0]
     chosen = fit(first.law, table, targets, names, objective=first.objective, units=units)
-    return Choice(tuple(ranked), chosen)
+    return Choice(tuple(ranked), chosen, len(laws) * len(fair) - len(trials))
 
 
 def _try(
@@ -156,8 +167,11 @@ def _try(
     groups: Sequence[str],
     cuts: Sequence[Cut],
     units: Units,
-) -> Trial:
-    scores, errors = [], []
+    least: float,
+) -> Trial | None:
+    """The trial; None once its score cannot reach `least` any more."""
+    scores: list[float] = []
+    errors: list[float] = []
     for inside, outside in cuts:
         known = [groups[i] for i in inside]
         found = fit(
@@ -168,5 +182,8 @@ def _try(
         scores.append(pooled_r2(y[outside], predicted) if finite else -np.inf)
         size = np.maximum(np.abs(y[outside]), 1e-12)
         errors.append(float(np.mean(np.abs(predicted - y[outside]) / size)) if finite else np.inf)
+        at_best = [*scores, *[1.0] * (len(cuts) - len(scores))]
+        if selection_score(at_best, len(law.parameters), True) < least:
+            return None
     score = selection_score(scores, len(law.parameters), True)
     return Trial(law, objective, tuple(scores), float(np.mean(errors)), score)

@@ -66,6 +66,20 @@ def test_an_objective_that_resists_outliers_is_preferred_where_there_are_some() 
     assert len(choice.trials) == 2
 
 
+def test_what_falls_behind_is_given_up_and_what_is_shown_is_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    x, y = chinchilla_rows()
+    rivals = applicable(ROLES, limit=5)
+    raced = choose(rivals, x, y, None, by_budget(x))
+    monkeypatch.setattr("sldagent.laws.choosing._KEPT", len(rivals))
+    whole = choose(rivals, x, y, None, by_budget(x))
+    assert whole.given_up == 0
+    assert raced.given_up > 0
+    assert raced.given_up + len(raced.trials) == len(whole.trials)
+    assert raced.trials[:10] == whole.trials[:10]
+
+
 def test_bad_requests_are_refused() -> None:
     x, y = chinchilla_rows()
     with pytest.raises(DataError, match="at least one law"):
