@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sldagent.data.units import parse_number
 from sldagent.errors import UsageError
 from sldagent.fitted import FittedLaw
+from sldagent.task import Role
 
 if TYPE_CHECKING:
     from sldagent.export.refit import Refitter
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 _DRAWS = 100  # refits of a run's program
 _GROUP = "group"
+_ANY_SIGN = (None, Role.FRACTION, Role.LOGGED)
 _NOTHING: dict[str, Any] = {
     "size": None, "data": None, "ratio": None, "loss": None, "tuned": {}, "intervals": {}
 }  # fmt: skip
@@ -27,7 +29,7 @@ def predict_fitted(law: FittedLaw, points: Sequence[Mapping[str, Any]]) -> list[
     """Rows of `api.predict` by a fitted law."""
     if not points:
         return []
-    x, groups, at = _table(points, law.features, law.groups)
+    x, groups, at = _table(points, law.features, law.roles, law.groups)
     far = [law.far(x[[i]]) for i in range(len(x))]
     return _rows(law.predict(x, groups), law.targets, groups, at, far, law.ensemble.level)
 
@@ -41,8 +43,8 @@ def predict_run(
     from sldagent.laws.warnings import extrapolation_warnings
 
     task = found.task
-    x, groups, at = _table(points, task.feature_names, found.table.group_names)
     roles = [column.role for column in task.features]
+    x, groups, at = _table(points, task.feature_names, roles, found.table.group_names)
     far = [extrapolation_warnings(found.table.x, x[[i]], roles) for i in range(len(x))]
     interval = look_ahead(found, refitter, x, groups, level, _DRAWS, seconds)
     return _rows(interval, task.target_names, groups, at, far, level)
@@ -88,7 +90,10 @@ def _chosen(group: str | None, known: Sequence[str]) -> list[str]:
 
 
 def _table(
-    points: Sequence[Mapping[str, Any]], features: Sequence[str], groups: Sequence[str]
+    points: Sequence[Mapping[str, Any]],
+    features: Sequence[str],
+    roles: Sequence[Role | None],
+    groups: Sequence[str],
 ) -> tuple[Floats, list[str], list[dict[str, float]]]:
     """Points as (N, F) with a group each; a point that names none stands for all groups.
 
@@ -106,6 +111,9 @@ def _table(
             row = [number for number in numbers if number is not None]
             if len(row) < len(features):
                 raise UsageError(f"a point's values must be numbers: {dict(point)}")
+            for name, role, value in zip(features, roles, row, strict=True):
+                if not np.isfinite(value) or (role not in _ANY_SIGN and value <= 0):
+                    raise UsageError(f"{name} cannot be {value:g}: it must be above zero")
             x.append(row)
             named.append(group)
             at.append(dict(zip(features, row, strict=True)))

@@ -232,3 +232,25 @@ def test_the_command_prints_a_report_or_json(table: Path, tmp_path: Path) -> Non
     wrong = sldagent("fit", cwd=tmp_path, env=None)
     assert wrong.returncode == 2
     assert len(wrong.stderr.splitlines()) == 1
+
+
+def test_nonsense_is_refused_in_one_line(table: Path, tmp_path: Path) -> None:
+    file = tmp_path / "fit.json"
+    made = api.fit(table, targets=["loss"], law="chinchilla", draws=20)
+    file.write_text(made.to_json())
+    for arguments, words in (
+        (("allocate", "--flops", "-1e22"), "flops must be above zero"),
+        (("allocate", "--flops", "nan"), "flops must be above zero"),
+        (("allocate", "--flops", "1e22", "--fixed", "params=7e9"), "a budget decides size and"),
+        (("allocate", "--fixed", "params=7e9,tokens=-2"), "must be above zero"),
+        (("allocate", "--fixed", "params=nan,tokens=2e12"), "must be a finite number"),
+        (("predict", "--at", "params=nan,tokens=1e9"), "params cannot be nan"),
+        (("predict", "--at", "params=0,tokens=1e9"), "params cannot be 0"),
+        (("predict", "--at", "params=7e9,params=1e3"), "gives a value twice"),
+        (("predict", "--at", "params=7e9,tokens=1e9", "--level", "nan"), "level must be"),
+    ):
+        name, *rest = arguments
+        done = sldagent(name, str(file), *rest, cwd=tmp_path, env=None)
+        assert done.returncode == 2, (arguments, done.stdout)
+        assert words in done.stderr
+        assert len(done.stderr.splitlines()) == 1

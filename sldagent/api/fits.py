@@ -1,5 +1,6 @@
 """Laws of tables: fitted, and what fitted laws and runs predict and decide."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,6 +41,7 @@ def fit(
     from sldagent.data.tables import read_table
     from sldagent.tablefit import describe_columns, fit_table
 
+    _require("level", level, 1.0)
     if table is not None and not features:
         groups = None if group is None else [group]
         made = task_from_table(table, targets, groups, ignore, roles)
@@ -97,6 +99,7 @@ def predict(
     from sldagent.fitted import FittedLaw
     from sldagent.predicting import predict_fitted, predict_run
 
+    _require("level", level, 1.0)
     if isinstance(source, FittedLaw):
         return predict_fitted(source, points)
     with at_hand(source, candidate, data, unprotected) as (found, refitter):
@@ -123,10 +126,21 @@ def allocate(
     from sldagent.fitted import FittedLaw
     from sldagent.predicting import allocate_fitted, allocate_run
 
+    _require("level", level, 1.0)
+    if flops is not None:
+        _require("flops", flops)
+    for name, value in (given or {}).items():
+        if not math.isfinite(value):
+            raise UsageError(f"{name} must be a finite number: {value:g}")
     if isinstance(source, FittedLaw):
         return allocate_fitted(source, flops, given or {}, group)
     with at_hand(source, candidate, data, unprotected) as (found, refitter):
         return allocate_run(found, refitter, flops, given or {}, group, level, seconds)
+
+
+def _require(name: str, value: float, most: float = math.inf) -> None:
+    if not 0 < value < most:
+        raise UsageError(f"{name} must be above zero and below {most:g}: {value:g}")
 
 
 def read_number(text: str) -> float | None:

@@ -30,6 +30,9 @@ def _pairs(text: str, option: str) -> list[tuple[str, str]]:
     parts = [part.partition("=") for part in text.split(",")]
     if not all(equals for _, equals, _ in parts):
         raise _wrong(text, option)
+    names = [name.strip() for name, _, _ in parts]
+    if len(set(names)) < len(names):
+        raise UsageError(f"{option} '{text}' gives a value twice")
     return [(name.strip(), word.strip()) for name, _, word in parts]
 
 
@@ -44,5 +47,5 @@ def read_points(path: str) -> list[dict[str, Any]]:
     try:
         with Path(path).open(newline="", encoding="utf-8-sig") as file:
             return [dict(row) for row in csv.DictReader(file)]
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UsageError(f"{path}: {error}") from None

@@ -10,7 +10,7 @@ from sldagent.export.refit import Draws, Floats, Params, RefitError, Refitter, b
 from sldagent.export.winner import Found, fit_winner, intervals_at
 from sldagent.laws.allocation import FLOPS_PER_TOKEN_PARAMETER, search_optimum
 from sldagent.laws.ensemble import Interval
-from sldagent.laws.tuning import tune
+from sldagent.laws.tuning import BEYOND, no_optimum, on_edge, tune
 from sldagent.program import Program
 from sldagent.task import Role
 
@@ -19,7 +19,6 @@ _WITHIN = 1.1  # times the best one's held-out error: a rival's
 _SECTIONS = 10  # golden sections: each calls the program once
 _ROUNDS = 8
 _AROUND, _STEPS = float(np.log(30.0)), 21  # where a draw's own optimum is looked for, twice
-_BEYOND = 10.0
 _TUNED = (Role.RATE, Role.BATCH)
 
 
@@ -118,8 +117,8 @@ class _Budget:
                 self.tuned.append(j)
             else:
                 raise UsageError(f"a budget also needs a value for {column.name}")
-        self.low = found.table.x[:, self.tuned].min(axis=0) / _BEYOND
-        self.high = found.table.x[:, self.tuned].max(axis=0) * _BEYOND
+        self.low = found.table.x[:, self.tuned].min(axis=0)
+        self.high = found.table.x[:, self.tuned].max(axis=0)
 
     def _column(self, role: Role) -> int:
         columns = [j for j, c in enumerate(self.found.task.features) if c.role is role]
@@ -133,10 +132,14 @@ class _Budget:
         """One row of `api.allocate`."""
         own, draws = [params[group]], [p[group] for p in drawn.params]
         budget = flops is not None
+        if budget and {self.size, self.data} & self.fixed.keys():
+            raise UsageError("a budget decides size and data: give it, or both of them")
         if flops is None:
             if not {self.size, self.data} <= self.fixed.keys():
                 raise UsageError("without --flops give both size and data")
             n, d = self.fixed[self.size], self.fixed[self.data]
+            if min(n, d) <= 0:
+                raise UsageError(f"size and data must be above zero: {n:g}, {d:g}")
             flops = FLOPS_PER_TOKEN_PARAMETER * n * d
         else:
             best = search_optimum(
@@ -215,10 +218,17 @@ class _Budget:
         return rows
 
     def _outside(self, row: Floats) -> str:
-        x = self.found.table.x
-        return "; ".join(
+        x, tuned = self.found.table.x, row[self.tuned]
+        edge = on_edge(tuned, self.low / BEYOND, self.high * BEYOND)
+        endless = [
+            no_optimum(self.names[j], row[j])
+            for j, end in zip(self.tuned, edge, strict=True)
+            if end
+        ]
+        outside = [
             f"{self.names[j]} = {row[j]:.3g} lies outside the data "
             f"({x[:, j].min():.3g} to {x[:, j].max():.3g})"
             for j in (self.size, self.data, *self.tuned)
             if not x[:, j].min() <= row[j] <= x[:, j].max()
-        )
+        ]
+        return "; ".join([*endless, *outside])

@@ -12,7 +12,7 @@ import numpy as np
 from sldagent.errors import DataError
 from sldagent.laws.expressions import Array, Law
 from sldagent.laws.fitting import Fit
-from sldagent.laws.tuning import tune
+from sldagent.laws.tuning import BEYOND, no_optimum, on_edge, tune
 from sldagent.laws.uncertainty import Bootstrap
 from sldagent.task import Role
 
@@ -22,7 +22,6 @@ _GRID = 241
 _TWICE = 60  # golden sections: 0.618^60 of a grid step is below rounding
 _NO_OPTIMUM = "the loss falls without end along the budget: the law has no optimum"
 _TUNED = (Role.RATE, Role.BATCH)
-_BEYOND = 10.0  # times the data's ends: where the best rate and batch are looked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +115,9 @@ def allocate(
         others: Values of the law's other slots, by symbol; unique data "U" defaults to D, which is
             training without repeats, and rate and batch to their best values.
         x: Rows that were fitted (N, F), or two with the least and the largest of every feature: an
-            optimum outside their range is warned of, and rate and batch are looked for up to ten
-            times beyond it. Needed where the law has a free rate or batch.
+            optimum outside their range is warned of, and rate and batch are looked for in it, and
+            up to ten times beyond it where they lie on its edge. Needed where the law has a free
+            rate or batch.
 
     Raises:
         DataError: The law has no size or data slot, or a slot without a value.
@@ -184,16 +184,20 @@ class _Problem:
         columns = [column for _, column in tuned]
         rows = np.ones((1, len(found.units.scale))) if x is None else x
         low, high = rows[:, columns].min(axis=0), rows[:, columns].max(axis=0)
-        return cls(found, group, given, size, data, tuple(tuned), low / _BEYOND, high * _BEYOND)
+        return cls(found, group, given, size, data, tuple(tuned), low, high)
 
     def solve(self, flops: float | None, quick: bool = False) -> Allocation:
         """The optimum; `quick` gives up digits that an interval has no use for."""
         law = self.found.law
         fixed = [self._given(column) for column in (self.size, self.data)]
+        if flops is not None and fixed != [None, None]:
+            raise DataError("a budget decides size and data: give it, or both of them")
         if flops is None:
             n, d = fixed
             if n is None or d is None:
                 raise DataError("without a budget both size and data must be given")
+            if min(n, d) <= 0:
+                raise DataError(f"size and data must be above zero: {n:g}, {d:g}")
             flops = FLOPS_PER_TOKEN_PARAMETER * n * d
             best = Allocation(flops, n, d, float(self.loss(np.array([n]), np.array([d]))[0]))
         elif law.name.startswith(("chinchilla(", "signed chinchilla(")):
@@ -250,13 +254,20 @@ def _warned(problem: _Problem, best: Allocation, x: Array | None) -> Allocation:
         return best
     places = [("N", problem.size, best.size), ("D", problem.data, best.data)]
     places += [(symbol, column, best.tuned[symbol]) for symbol, column in problem.tuned]
+    ends = problem.low / BEYOND, problem.high * BEYOND
+    endless = [
+        no_optimum(symbol, value)
+        for k, (symbol, _) in enumerate(problem.tuned)
+        for value in [best.tuned[symbol]]
+        if on_edge(np.array([value]), ends[0][k : k + 1], ends[1][k : k + 1]).any()
+    ]
     outside = [
         f"{symbol}* = {value:.3g} lies outside the data ({low:.3g} to {high:.3g})"
         for symbol, column, value in places
         for low, high in [(x[:, column].min(), x[:, column].max())]
         if not low <= value <= high
     ]
-    return replace(best, warning="; ".join(outside))
+    return replace(best, warning="; ".join([*endless, *outside]))
 
 
 def _slot(law: Law, role: Role) -> int:
