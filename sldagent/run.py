@@ -184,7 +184,11 @@ class Run:
         file = self.folder / "best" / "fit.json"
         if not file.is_file():
             return None
-        number = json.loads(file.read_text("utf-8"))["number"]
+        try:
+            number = int(json.loads(file.read_text("utf-8"))["number"])
+        except (ValueError, KeyError, TypeError):
+            words = f"{file} is damaged; the database has the best: sldagent lineage list --top 1"
+            raise UsageError(words) from None
         candidate = self.candidate(number)
         return candidate, self.store.program(candidate.program_hash)
 

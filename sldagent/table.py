@@ -14,7 +14,8 @@ class Table:
     """Rows in file order: features `x` (N, F), targets `y` (N, T), one group name per row.
 
     Arrays are float64, finite and read-only. `origin` says where the rows came from, for messages
-    and reports; it does not enter the hash.
+    and reports; it does not enter the hash. Group names are shown in many places: what is no
+    printable character in them, such as a terminal's commands, is replaced.
     """
 
     x: NDArray[np.float64]
@@ -27,6 +28,8 @@ class Table:
             array = np.array(getattr(self, name), dtype=np.float64)
             array.setflags(write=False)
             object.__setattr__(self, name, array)
+        shown = tuple(map(_printable, self.groups))
+        object.__setattr__(self, "groups", shown)
         if not self.x.ndim == self.y.ndim == 2 or not len(self.x) == len(self.y) == len(
             self.groups
         ):
@@ -60,3 +63,7 @@ class Table:
         digest.update(np.ascontiguousarray(self.x).tobytes())
         digest.update(np.ascontiguousarray(self.y).tobytes())
         return digest.hexdigest()
+
+
+def _printable(name: str) -> str:
+    return name if name.isprintable() else "".join(c if c.isprintable() else "\ufffd" for c in name)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sldagent.api.judging import make_evaluator
 from sldagent.config import EvolveConfig
+from sldagent.errors import SldagentError
 
 if TYPE_CHECKING:
     from sldagent.cuts import Cut
@@ -103,8 +104,16 @@ def open_run(name: str | Path, runs: str | Path = "runs") -> "Run":
     return Run.open(find_run(str(name), runs))
 
 
-def list_runs(runs: str | Path = "runs") -> "list[Run]":
-    """Every run in a folder of runs, by name."""
+def list_runs(
+    runs: str | Path = "runs", damaged: Callable[[str], object] = lambda words: None
+) -> "list[Run]":
+    """Every run in a folder of runs that can be read, by name; `damaged` is told why of others."""
     from sldagent.run import Run, run_folders
 
-    return [Run.open(folder) for folder in run_folders(runs)]
+    found = []
+    for folder in run_folders(runs):
+        try:
+            found.append(Run.open(folder))
+        except SldagentError as error:
+            damaged(str(error))
+    return found

@@ -120,6 +120,8 @@ def _run() -> None:
         if "--json" in sys.argv:
             print(json.dumps({"error": str(error), "exit_code": error.exit_code}), file=sys.stderr)
         else:
-            print(f"sldagent: {error}", file=sys.stderr)
+            # A message may quote a user's table: nothing in it commands the terminal.
+            words = "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in str(error))
+            print(f"sldagent: {words}", file=sys.stderr)
         sys.exit(error.exit_code)
     sys.exit(code if isinstance(code, int) else 0)

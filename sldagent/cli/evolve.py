@@ -5,6 +5,7 @@ import json
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ from sldagent.cli._options import (
     table_options,
     table_wishes,
 )
-from sldagent.cli._progress import Screen, choose_screen
+from sldagent.cli._progress import Screen, choose_screen, shown
 from sldagent.config import EvolveConfig
 from sldagent.errors import SldagentError
 
@@ -210,7 +211,7 @@ def _counting_interrupts(screen: Screen) -> Iterator[Callable[[], str | None]]:
 def _say_how_to_go_on(run: "Run | None") -> None:
     if run is not None and not run.store.run()["finished_at"]:
         folder = run.folder
-        where = "" if folder.parent.name == "runs" else f" --runs {folder.parent}"
+        where = "" if folder.parent == Path("runs").resolve() else f" --runs {shown(folder.parent)}"
         click.echo(f"go on with: sldagent resume {folder.name}{where}", err=True)
 
 

@@ -35,8 +35,7 @@ lineage.add_command(html)
 @json_option
 def list_(run: str, runs: str, as_json: bool, top: int | None, **wanted: Any) -> None:
     """List candidates by number."""
-    if top is not None and top < 1:
-        raise UsageError(f"--top must be at least 1: {top}")
+    _require_some(top)
     rows = api.open_run(run, runs).rows(top=top, **wanted)
     if as_json:
         click.echo(json.dumps(rows, indent=2))
@@ -179,6 +178,7 @@ def _steps(run: "Run", number: int) -> Iterator[dict[str, Any]]:
 @runs_option
 def tree(run: str, top: int, whole: bool, runs: str) -> None:
     """Show how the best candidates branched off each other."""
+    _require_some(top)
     found = api.open_run(run, runs)
     rows = found.rows(top=None if whole else top)
     if not rows:
@@ -215,6 +215,11 @@ def _number_or_best(run: "Run", number: int | None) -> int:
     if best is None:
         raise SldagentError(f"run '{run.folder.name}' has no valid candidate yet")
     return best[0].number
+
+
+def _require_some(top: int | None) -> None:
+    if top is not None and top < 1:
+        raise UsageError(f"--top must be at least 1: {top}")
 
 
 def _score(score: float | None) -> str:

@@ -27,7 +27,8 @@ def runs() -> None:
 @json_option
 def list_(runs: str, as_json: bool) -> None:
     """List runs by name."""
-    rows = [_summary(run) for run in api.list_runs(runs)]
+    found = api.list_runs(runs, lambda words: click.echo(f"left out: {words}", err=True))
+    rows = [_summary(run) for run in found]
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return
@@ -52,7 +53,7 @@ def show(run: str, runs: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({**row, **summary}, indent=2))
         return
-    click.echo(f"run       {row['name']}, {summary['state']}")
+    click.echo(f"run       {summary['name']}, {summary['state']}")
     click.echo(f"task      {row['task']}")
     click.echo(f"rows      {row['data_origin']} (SHA-256 {row['data_sha256'][:12]})")
     click.echo(f"started   {row['created_at']}")
@@ -137,7 +138,7 @@ def _summary(run: "Run") -> dict[str, Any]:
         state = "going on"
     metrics = best[0].evaluation.metrics if best else None
     return {
-        "name": row["name"],
+        "name": run.folder.name,
         "task": row["task"],
         "state": state,
         "candidates": statuses.total(),

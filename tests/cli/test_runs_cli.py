@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import click
@@ -12,6 +13,7 @@ from contracts.scripted_runs import Driver
 from sldagent import driving
 from sldagent.cli import cli
 from sldagent.cli.evolve import Duration
+from sldagent.errors import UsageError
 
 HEADER = "group,unique_tokens,params,tokens,loss"
 
@@ -112,6 +114,26 @@ def test_runs_are_listed_with_where_they_stand(runs: Path) -> None:
     shown = read(runs, "runs", "show", "stopped")
     assert "at once" in shown
     assert "no valid candidate yet" in shown
+
+
+def test_damaged_and_renamed_runs_do_not_hide_the_others(runs: Path, tmp_path: Path) -> None:
+    shutil.copytree(runs / "one", tmp_path / "renamed")
+    (tmp_path / "junk").mkdir()
+    (tmp_path / "junk" / "lineage.sqlite").write_bytes(b"no database" * 1000)
+    result = call(tmp_path, "runs", "list")
+    assert result.exit_code == 0
+    assert result.stdout.startswith("renamed  data_constrained")
+    assert "left out: " in result.stderr
+    assert "junk" in result.stderr
+    assert call(tmp_path, "best", "renamed").exit_code == 0
+    (tmp_path / "renamed" / "best" / "fit.json").write_text("{")
+    damaged = call(tmp_path, "best", "renamed")
+    assert isinstance(damaged.exception, UsageError)
+    assert "is damaged" in str(damaged.exception)
+
+
+def test_a_tree_needs_a_candidate(runs: Path) -> None:
+    assert "at least 1" in str(call(runs, "lineage", "tree", "one", "--top", "0").exception)
 
 
 def test_a_dry_run_shows_every_value_with_its_origin(

@@ -14,6 +14,7 @@ from sldagent.data.tables import ALL_ROWS, read_table
 from sldagent.data.tasks import list_tasks
 from sldagent.data.test_rows import load_test
 from sldagent.errors import DataError, PrerequisiteError
+from sldagent.table import Table
 from sldagent.task import Column, Role, Task
 
 
@@ -243,3 +244,9 @@ def test_blank_lines_are_no_rows(toy: Task, csv_file: Path) -> None:
     want = read_table(csv_file, toy).sha256
     csv_file.write_text(csv_file.read_text().replace("\n", "\n\n"))
     assert read_table(csv_file, toy).sha256 == want
+
+
+def test_names_of_groups_command_no_terminal(toy: Task, csv_file: Path) -> None:
+    table = read_table(csv_file, toy)
+    hostile = Table(table.x, table.y, ("\x1b]0;owned\x07",) * len(table))
+    assert hostile.group_names == ("\ufffd]0;owned\ufffd",)

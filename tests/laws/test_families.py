@@ -74,3 +74,10 @@ def test_a_formula_must_be_linear_in_its_amplitudes() -> None:
     offset = Law("bad(x)", "A*x + a", slot, (amplitude("A"), shape("a", 0.0, 1.0)), "none")
     with pytest.raises(ValueError, match="not linear"):
         compiled(offset)
+
+
+def test_many_features_have_few_laws() -> None:
+    """Of sixteen counts there are 65,536 sets, and nobody would wait for the laws of all."""
+    laws = applicable((Role.COUNT,) * 16)
+    assert 16 < len(laws) < 500
+    assert any(len(law.slots) == 16 for law in laws)

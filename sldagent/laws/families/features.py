@@ -21,6 +21,8 @@ _SYMBOLS = {
 RESOURCES = (Role.SIZE, Role.DATA, Role.UNIQUE_DATA, Role.COUNT)
 SCALES = (*RESOURCES, Role.LOGGED)  # along which rows have a place
 
+MANY = 6  # resources; laws of pairs and subsets of more are too many to look at
+
 
 def logarithms(slots: Sequence[Slot]) -> list[str]:
     """Factors of the product of the slots' logarithms, those of one slot as a power."""
@@ -64,9 +66,15 @@ class Features:
         return found[0] if len(found) == 1 else None
 
     def subsets(self, roles: Iterable[Role], least: int = 1) -> Iterator[tuple[Slot, ...]]:
-        """Every set of at least `least` slots of the given roles."""
+        """Every set of at least `least` slots of the given roles.
+
+        Of many slots, of which there would be millions of sets, single ones and all together.
+        """
         slots = self.with_role(*roles)
-        for size in range(least, len(slots) + 1):
+        sizes: Iterable[int] = range(least, len(slots) + 1)
+        if len(slots) > MANY:
+            sizes = sorted({least, len(slots)})
+        for size in sizes:
             yield from combinations(slots, size)
 
     def floor(self, name: str = "E") -> Parameter:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import combinations, combinations_with_replacement
 
 from sldagent.laws.expressions import Law, Parameter, Slot, amplitude, shape
-from sldagent.laws.families.features import RESOURCES, Features, logarithms
+from sldagent.laws.families.features import MANY, RESOURCES, Features, logarithms
 from sldagent.task import Role
 
 _KAPLAN = "Kaplan et al. 2020, arXiv 2001.08361"
@@ -53,7 +53,8 @@ def powers(f: Features) -> Iterator[Law]:
         yield f.law("product", slots, f"E + A*{_product(slots)}", [f.floor(), *product], _KAPLAN)
         if f.signed:
             yield _loglinear(f, slots)
-        yield _translog(f, slots)
+        if len(slots) <= MANY:
+            yield _translog(f, slots)
         if len(slots) == 1:
             continue
         yield f.law(
@@ -76,7 +77,7 @@ def powers(f: Features) -> Iterator[Law]:
         yield f.law("coupled", slots, f"{total} + C*{_product(slots)}", coupled, _RELATIVE)
         if len(slots) == 2:
             yield from _means(f, slots)
-        else:
+        elif len(slots) <= MANY:
             yield from _splits(f, slots)
     yield from _named(f)
 
