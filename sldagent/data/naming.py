@@ -40,7 +40,7 @@ _PATTERNS = [
         (Meaning.NOTE, None, r"per (?:sec(?:ond)?s?|s|it)|tps"),
         (Meaning.CAUSE, Role.COUNT, _SOLVER_STEPS),
         (Meaning.CLOCK, None, r"walltime|(?<!test )time(?! steps?| tokens?)|date|datetime"),
-        (Meaning.CLOCK, None, r"timestamp|created|updated|runtime|days ago|elapsed|latency"),
+        (Meaning.CLOCK, None, r"timestamp|created|updated|runtime|days ago|elapsed|latency|years?"),
         (Meaning.CLOCK, Role.DATA, r"duration|seconds|secs|minutes|hours"),  # if planned: of speech
         (Meaning.CAUSE, Role.LOGGED, r"^(?:log|ln|log10|log2|logn|logd|logc)"),
         (Meaning.NOTE, None, r"grad norm|mfu|throughput|(?:memory|mem)(?! tokens?| size| slots?)"),

@@ -1,5 +1,6 @@
 """Suggests cuts and a parameter limit for a table whose columns are known."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -72,10 +73,14 @@ def suggest_cuts(task: Task, table: Table, axes: Sequence[str] = ()) -> tuple[Cu
     return tuple(_merged(rules))
 
 
+# The logarithm of a learning rate is no scale along which runs get larger.
+_RATE = re.compile(r"lr$|learning.?rate")
+
+
 def _axes(task: Task, table: Table) -> list[str]:
     """Scales, and where there are none every feature, of three levels in some group."""
     many = [c for c, x in zip(task.features, table.x.T, strict=True) if _levels(table, x) > 2]
-    scales = [c.name for c in many if c.role in _SCALES]
+    scales = [c.name for c in many if c.role in _SCALES and not _RATE.search(c.name.lower())]
     if scales:
         return scales
     mixture = sum(c.role is Role.FRACTION for c in task.features) >= 2

@@ -15,6 +15,7 @@ ROLE_SETS = (
     (Role.FRACTION, Role.FRACTION, Role.FRACTION, Role.FRACTION),
     (Role.SIZE, Role.DATA, Role.FRACTION),
     (Role.LOGGED,),
+    (Role.SIZE, Role.DATA, Role.LOGGED),
 )
 _RANGES = {
     Role.SIZE: (3e7, 3e9),

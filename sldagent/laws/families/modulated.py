@@ -18,7 +18,8 @@ def modulated(f: Features) -> Iterator[Law]:
     `modulated_floor` (E + base) worth; `modulated_term` has the worth in the term of one resource
     only; `shifted_base` E + base + sum C_r r. Of a single logged condition z, too: `fading`
     E + base + C exp(-k z) and `fading_worth` (E + base) (1 + C exp(-k z)), as of noise that
-    matters less and less.
+    matters less and less, and `logged_valley` E + base + H (z - m - sum c_x ln x)^2, as of a
+    temperature whose best value drifts with scale.
     """
     resources, shares = f.with_role(*RESOURCES), f.with_role(Role.FRACTION)
     logged = f.with_role(Role.LOGGED)
@@ -60,3 +61,8 @@ def modulated(f: Features) -> Iterator[Law]:
         yield law("fading", f"E + {total} + {faded}", [*base, *fade])
         fade = [shape("C", 0.01, 30.0, log=True), fade[1]]
         yield law("fading_worth", f"(E + {total})*(1 + {faded})", [*base, *fade])
+        drift = "".join(f" - c_{x.symbol}*ln({x.symbol})" for x in resources)
+        bowl = [amplitude("H", 1), shape("m", -2.0, 2.0)]
+        bowl += [shape(f"c_{x.symbol}", -2.0, 2.0) for x in resources]
+        valley = f"E + {total} + H*({logged[0].symbol} - m{drift})**2"
+        yield law("logged_valley", valley, [*base, *bowl])
