@@ -8,6 +8,7 @@ from sldagent.laws.families.powers import exponent
 from sldagent.task import Role
 
 _SOURCE = "power laws modulated by shares; cf. Frantar et al. 2023, arXiv 2309.08520"
+_MIXING = "data mixing laws, Ye et al. 2024, arXiv 2403.16952"
 _MIXTURE = 3  # so many shares are those of a whole, of which one follows from the others
 
 
@@ -16,7 +17,8 @@ def modulated(f: Features) -> Iterator[Law]:
 
     With base = sum A_x x^-a_x and worth exp(sum t_r r): `modulated` E + base worth;
     `modulated_floor` (E + base) worth; `modulated_term` has the worth in the term of one resource
-    only; `shifted_base` E + base + sum C_r r. Of a single logged condition z, too: `fading`
+    only; `shifted_base` E + base + sum C_r r; `mixed_base` E + base + C worth, a mixing law beside
+    the power laws. Of a single logged condition z, too: `fading`
     E + base + C exp(-k z) and `fading_worth` (E + base) (1 + C exp(-k z)), as of noise that
     matters less and less, and `logged_valley` E + base + H (z - m - sum c_x ln x)^2, as of a
     temperature whose best value drifts with scale.
@@ -54,6 +56,10 @@ def modulated(f: Features) -> Iterator[Law]:
             )
     linear = " + ".join(f"C_{r.symbol}*{r.symbol}" for r in free)
     additions = [amplitude(f"C_{r.symbol}") for r in free]
+    apart = [*base, amplitude("C"), *tilts]
+    yield f.law(
+        "mixed_base", slots, f"E + {total} + C*{worth}", apart, _MIXING, centred=bool(logged)
+    )
     yield law("shifted_base", f"E + {total} + {linear}", [*base, *additions])
     if len(free) == len(logged) == 1:
         fade = [amplitude("C"), shape("k", 0.1, 10.0, log=True)]
