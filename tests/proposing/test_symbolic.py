@@ -51,8 +51,11 @@ def test_seeds(kind: str) -> None:
     }  # fmt: skip
     weighed = {form.emphasis for form in forms if form}
     assert weighed == ({0.0} if kind == "mixture" else {0.0, 2.0})
-    again = [start.program.source for start in seeds(task, table)]
-    assert again == [start.program.source for start in starts]
+
+
+def test_seeds_are_the_same_every_time() -> None:
+    first, again = (seeds(*problem("counts")) for _ in range(2))
+    assert [start.program.source for start in first] == [s.program.source for s in again]
 
 
 def test_long_tables_have_fewer_seeds() -> None:
@@ -114,7 +117,7 @@ def test_most_programs_of_a_search_are_new() -> None:
     proposer, members = pool("vocabulary", 30)
     rng = np.random.default_rng(0)
     programs, arms = set(), Counter[str]()
-    for seed in range(400):
+    for seed in range(300):
         shown = [members[i] for i in rng.choice(len(members), size=5, replace=False)]
         proposal = proposer.propose(request(*shown, seed=seed))
         if proposal is None:
@@ -125,8 +128,9 @@ def test_most_programs_of_a_search_are_new() -> None:
         if len(members) < 50:
             members.append(member(len(members), proposal.program))
     assert len(programs) >= 200
-    assert sum(arms.values()) >= 390
-    assert set(arms) >= set(MOVES) - {"free exponent", "unshare exponents"}
+    assert sum(arms.values()) >= 295
+    rare = {"free exponent", "unshare exponents", "power to logarithm"}
+    assert set(arms) >= set(MOVES) - rare
 
 
 def test_names_of_task_and_columns_do_not_matter() -> None:
