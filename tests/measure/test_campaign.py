@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -93,6 +93,15 @@ def test_bad_numbers_and_a_missing_jax_are_one_line(
     assert not journal.folder.exists()
 
 
+@pytest.fixture
+def sigint_as_in_a_terminal() -> Iterator[None]:
+    """What a shell runs in the background ignores SIGINT, and so does all that this starts."""
+    usual = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, usual)
+
+
+@pytest.mark.usefixtures("sigint_as_in_a_terminal")
 @pytest.mark.parametrize(("ending", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
 def test_whatever_ends_the_command_its_processes_end_too(
     ending: signal.Signals, code: int, tmp_path: Path
@@ -103,7 +112,7 @@ def test_whatever_ends_the_command_its_processes_end_too(
         (child,) = _training_below(process.pid)
         process.send_signal(ending)
         _, words = process.communicate(timeout=60)
-    assert process.returncode == code
+    assert process.returncode == code, words
     assert "Traceback" not in words
     assert wait_for(lambda: not _runs(child))
     Journal(tmp_path / "table", make_plan("data_constrained"))
