@@ -187,8 +187,8 @@ class Run:
         try:
             number = int(json.loads(file.read_text("utf-8"))["number"])
         except (ValueError, KeyError, TypeError):
-            words = f"{file} is damaged; the database has the best: sldagent lineage list --top 1"
-            raise UsageError(words) from None
+            look = f"sldagent lineage list {self.folder.name} --top 1"
+            raise UsageError(f"{file} is damaged; the database has the best: {look}") from None
         candidate = self.candidate(number)
         return candidate, self.store.program(candidate.program_hash)
 

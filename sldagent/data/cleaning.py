@@ -17,6 +17,7 @@ _FINISHED = frozenset(("finished", "completed", "complete", "done", "success", "
 # Logarithm of the least factor between a target that belongs and one that comes of divergence.
 _GAP = np.log(5.0)
 _LEAST_STEPS = 3
+_APART = 0.9  # of rows have a step of their own in a run; one that was resumed may repeat some
 _REPEATS_OF_LEVEL = 3
 _RUN_WORDS = frozenset(("run", "runs", "job", "exp", "experiment", "uid", "uuid"))
 # With a smaller share of cells that are numbers, a column is one of labels.
@@ -125,8 +126,11 @@ def keep_last_steps(frame: Frame, wishes: Wishes) -> tuple[Frame, list[Finding]]
         return frame, []
     keys, by = _runs(frame, step, wishes)
     steps = frame.numbers(step)
-    if keys is None or len(set(zip(keys.tolist(), steps.tolist(), strict=True))) < len(frame):
-        return frame, []  # what has two rows at one step is more than one run
+    if keys is None:
+        return frame, []
+    apart = len(set(zip(keys.tolist(), steps.tolist(), strict=True)))
+    if apart < _APART * len(frame):
+        return frame, []  # what has two rows at its steps is more than one run
     lengths = np.bincount(keys)
     if np.median(lengths) < _LEAST_STEPS:
         return frame, []

@@ -15,6 +15,8 @@ from sldagent.table import Table
 from sldagent.task import Column, CutKind, CutRule, Role, Task
 
 # Resources are what grows beyond the data; tuned settings and shares do not.
+# The logarithm of a learning rate is no scale along which runs get larger.
+_RATE = re.compile(r"lr$|learning.?rate")
 _SCALES = (Role.SIZE, Role.DATA, Role.UNIQUE_DATA, Role.COUNT, Role.LOGGED)
 _TUNED = (Role.RATE, Role.BATCH)
 _AXIS_SHARES = (0.1, 0.2, 0.35)
@@ -71,10 +73,6 @@ def suggest_cuts(task: Task, table: Table, axes: Sequence[str] = ()) -> tuple[Cu
             f" out {ROWS} and leaves two levels of every feature; add rows, or --ignore a feature"
         )
     return tuple(_merged(rules))
-
-
-# The logarithm of a learning rate is no scale along which runs get larger.
-_RATE = re.compile(r"lr$|learning.?rate")
 
 
 def _axes(task: Task, table: Table) -> list[str]:

@@ -41,7 +41,8 @@ class Trial:
         r2: R2 on each cut's held-out rows: 1 - mean over targets of MSE / variance, all groups
             together; minus infinity where a prediction is not finite.
         relative_error: Mean |relative error| on the held-out rows, mean over cuts.
-        score: `scoring.selection_score`, as of a search's candidates.
+        score: `scoring.selection_score`, as of a search's candidates but for the prices of what a
+            law predicts beyond the data, which is not looked at here.
     """
 
     law: Law

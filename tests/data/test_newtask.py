@@ -286,6 +286,8 @@ def test_two_rows_at_one_step_are_two_runs(tmp_path: Path) -> None:
     assert len(made.table) == len(rows) / 4  # curves along step, one for each alpha and size
     twice = [*rows, *((*row[:3], row[3] + 0.02) for row in rows)]
     assert len(draft(table(tmp_path, "alpha params step loss", twice)).table) == len(twice)
+    resumed = [*rows, (*rows[0][:3], rows[0][3] + 0.02)]
+    assert len(draft(table(tmp_path, "alpha params step loss", resumed)).table) == len(rows) / 4
     named = [(f"r{i}", *row) for i, row in enumerate(rows)]
     assert len(draft(table(tmp_path, "run alpha params step loss", named)).table) == len(rows)
 
