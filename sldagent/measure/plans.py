@@ -77,11 +77,13 @@ def _data_constrained() -> Plan:
         (96, 2**21, 1), (64, 2**19, 8), (48, 2**19, 8), (48, 2**21, 2), (32, 2**18, 32),
         (32, 2**19, 16), (32, 2**21, 4), (24, 2**22, 2), (16, 2**19, 32), (12, 2**22, 4),
     ]  # fmt: skip
+    largest = [(128, 2**17, 1), (128, 2**17, 4), (128, 2**19, 1)]
 
     def spec(stage: Stage, width: int, unique: int, epochs: int, seed: int = 0) -> RunSpec:
         return RunSpec(stage, width, unique, unique * epochs, _BATCH, None, seed)
 
     grid = [spec("train", *cell) for cell in train] + [spec("test", *cell) for cell in test]
+    order = (*_mixed(grid), *(spec("test", *cell) for cell in largest))
     columns: Columns = {
         "group": lambda row: "all_data",
         "unique_tokens": lambda row: row.unique_tokens,
@@ -89,7 +91,7 @@ def _data_constrained() -> Plan:
         "tokens": lambda row: row.tokens,
         "loss": lambda row: row.loss,
     }
-    return Plan("data_constrained", tuple(tuning), _mixed(grid), columns)
+    return Plan("data_constrained", tuple(tuning), order, columns)
 
 
 def _before_memory(width: int, unique: int, epochs: int) -> bool:
