@@ -8,6 +8,7 @@ compiles the filter to BPF once, and a child loads those bytes with one prctl.
 import ctypes
 import errno
 import fcntl
+import importlib.util
 import os
 import struct
 import sys
@@ -81,7 +82,10 @@ def readable_paths(packages: Iterable[str]) -> list[str]:
         if folder and os.path.isdir(folder):
             paths += _own_children(folder)
     for package in packages:
-        folder = os.path.dirname(os.path.realpath(str(sys.modules[package].__file__)))
+        spec = importlib.util.find_spec(package)
+        if spec is None or spec.origin is None:
+            raise ModuleNotFoundError(f"no module named {package!r}")
+        folder = os.path.dirname(os.path.realpath(spec.origin))
         paths += [folder, folder + ".libs"]
     try:
         with open("/proc/self/maps") as maps:

@@ -1,4 +1,4 @@
-"""The template process: imports numpy and scipy once, then forks a locked child for every job.
+"""The template process: imports libraries once, then forks a locked child for every job.
 
 Started by `process.TemplateSandbox` as a script (`python -s -P template.py …`) with an empty
 environment and one inherited descriptor, the control socket. It never sees a job's contents: each
@@ -27,7 +27,7 @@ import struct
 import sys
 import time
 import traceback
-from collections.abc import Iterable
+from importlib import metadata
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -41,14 +41,16 @@ _MADV_COLLAPSE = 25  # Linux 6.1
 _PRELOAD = """
 collections dataclasses functools itertools math random secrets typing warnings
 multiprocessing multiprocessing.pool numpy numpy.linalg numpy.random
-scipy scipy.linalg scipy.optimize scipy.special
 """.split()
 # Others are loaded when a program names them, since every mapped library makes every fork slower
-# and children can open no file: any module of these packages and of the standard library, but for
-# those that do something when they are imported.
+# (scipy's double the time of one) and children can open no file: any module of these packages and
+# of the standard library, but for those that do something when they are imported.
 _LIBRARIES = ("numpy", "scipy")
-# What scipy imports only when a function is called: methods of `minimize`, by version, and `shgo`.
-_LATE = ("scipy._lib.pyprima", "scipy._lib.cobyqa")
+# Loaded when a program names any part of scipy; the last are what it imports only when a function
+# is called: methods of `minimize`, by version, and `shgo`.
+_SCIPY = """
+scipy scipy.linalg scipy.optimize scipy.special scipy._lib.pyprima scipy._lib.cobyqa
+""".split()
 _BEHIND = {"shgo": "scipy.stats.qmc"}
 _ACTIVE = ("antigravity", "this", "idlelib", "turtledemo", "test", "__main__", "site")
 
@@ -130,11 +132,6 @@ def _supervise(control: socket.socket, pid: int) -> bool:
     return alive
 
 
-def _import(names: Iterable[str]) -> None:
-    for name in names:
-        importlib.import_module(name)
-
-
 def _import_if_known(name: str) -> None:
     """Imports a library module; a name that is none (a function, a typing error) does nothing."""
     top = name.partition(".")[0]
@@ -176,6 +173,8 @@ def _serve(control: socket.socket, parts: Parts) -> None:
             continue  # meant for a child that has just ended
         if kind == b"I":
             wanted = json.loads(control.recv(memory, socket.MSG_WAITALL))
+            if any(name.partition(".")[0] == "scipy" for name in wanted):
+                wanted = [*_SCIPY, *wanted]
             for name in wanted:
                 _import_if_known(_BEHIND.get(name.rpartition(".")[2], name))
             _settle()
@@ -207,13 +206,12 @@ def main() -> None:
         # numpy.f2py, which scipy drags in, would load this package if it happens to be installed:
         # not numpy's or scipy's, and fifty mapped segments that every fork would copy.
         sys.modules["charset_normalizer"] = None  # type: ignore[assignment]
-        _import(_PRELOAD)
-        for name in _LATE:
-            _import_if_known(name)
+        for name in _PRELOAD:
+            importlib.import_module(name)
         harness = _load(sys.argv[2], "harness")
         wanted = sys.argv[3].split(",")
         lock = lockdown.Lockdown(("numpy", "scipy"), "landlock" in wanted, "seccomp" in wanted)
-        versions = {name: sys.modules[name].__version__ for name in ("numpy", "scipy")}
+        versions = {name: metadata.version(name) for name in ("numpy", "scipy")}
         ready = {"protection": lock.protection, "versions": versions}
     except Exception:
         ready = {"error": traceback.format_exc(limit=3)}

@@ -369,13 +369,15 @@ while frame:
 for thing in gc.get_objects():
     for part in gc.get_referents(thing):
         if isinstance(part, bytes) and len(part) > 31 and part[:16] == half[0]: hits.append('gc')
-page, normal = 4096, 0
+page = 4096
 libc.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+# MADV_POPULATE_READ is refused where a read would crash; before Linux 5.14 MADV_NORMAL has to do.
+advice = 22 if libc.madvise(id(hits) // page * page, page, 22) == 0 else 0
 seen = set()
 for start in (id(hits), id(sys), np.ones(99).ctypes.data, id(b'x' * 5000)):
     for step in (-page, page):
         at = start // page * page
-        while libc.madvise(at, page, normal) == 0 and len(seen) < 40000:
+        while libc.madvise(at, page, advice) == 0 and len(seen) < 40000:
             if at not in seen:
                 seen.add(at)
                 text = ctypes.string_at(at, page)

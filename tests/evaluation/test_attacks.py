@@ -536,7 +536,7 @@ ENDS = {
     "an endless loop": ("while True: pass", TIMEOUT, "CPU seconds"),
     "50 GB": ("np.ones(50 << 27)", MEMORY, "memory"),
     "memory in pieces": (
-        "kept = []\n    while True: kept.append(np.ones(1 << 22))", MEMORY, "memory",
+        "kept = []\n    while True: kept.append(np.zeros(1 << 22))", MEMORY, "memory",
     ),
     "a fork": ("import os; os.fork()", ERROR, "PermissionError"),
     "a socket": ("import socket; socket.socket()", ERROR, "PermissionError"),

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from contracts.sandbox_contract import LIMITS
 
+from sldagent.program import Program
 from sldagent.sandbox.process import TemplateSandbox
 from sldagent.sandbox.protocol import End, Job
 
@@ -87,8 +88,13 @@ def run(sandbox: TemplateSandbox, code: str, modules: tuple[str, ...] = ()) -> N
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_what_every_program_may_use_works(name: str, sandbox: TemplateSandbox) -> None:
-    run(sandbox, CALLS[name])
+def test_what_programs_use_most_works(name: str, sandbox: TemplateSandbox) -> None:
+    run(sandbox, CALLS[name], ("scipy",))
+
+
+def test_any_mention_of_scipy_loads_what_programs_use_most(sandbox: TemplateSandbox) -> None:
+    names = Program("importlib.import_module('scipy.integrate')").imports
+    run(sandbox, "optimize.minimize(loss, start, method='COBYQA')", names)
 
 
 @pytest.mark.parametrize("name", NAMED)
