@@ -22,7 +22,7 @@ def _python() -> Finding:
 
 
 def _sandbox() -> Finding:
-    from sldagent.api import open_sandbox
+    from sldagent.sandboxes import open_sandbox
 
     try:
         with open_sandbox() as sandbox:

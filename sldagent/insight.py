@@ -28,7 +28,7 @@ class LawReader:
         task: Names features and targets.
         table: The training rows.
         rows: Those of them that no cut holds out: only they are compared with predictions.
-        sandbox: From `tracer.open_tracer`.
+        sandbox: From `sandboxes.open_tracer`.
     """
 
     def __init__(self, task: Task, table: Table, rows: Table, sandbox: Sandbox) -> None:

@@ -20,9 +20,9 @@ from sldagent.proposing.llm.mixed import MixedProposer
 from sldagent.proposing.llm.models import ModelSpec, base_url, parse_model
 from sldagent.proposing.llm.prompts import FILES, Prompts, Template
 from sldagent.proposing.llm.proposer import LLMProposer
+from sldagent.sandboxes import open_tracer, require_protection
 from sldagent.table import Table
 from sldagent.task import Task
-from sldagent.tracer import open_tracer
 
 if TYPE_CHECKING:
     from sldagent.run import Run
@@ -131,8 +131,6 @@ class LLMRun:
         say: Callable[[str], None],
         run: "Run | None" = None,
     ) -> None:
-        from sldagent.api import require_protection
-
         self._models = resolve_models(config)
         templates = load_templates(config.prompts, None if run is None else run.folder)
         self._templates = templates

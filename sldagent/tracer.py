@@ -5,8 +5,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,9 +18,6 @@ from sldagent.program import Program, ProgramKind
 from sldagent.sandbox.protocol import End, Job, Limits, Sandbox
 from sldagent.table import Table
 from sldagent.task import Task
-
-if TYPE_CHECKING:
-    from sldagent.sandbox.process import TemplateSandbox
 
 TOLERANCE = 1e-9  # relative, between the formula and the program
 _SIMPLIFIED = 1e-6  # relative, after sympy has put terms together, which may cancel otherwise
@@ -54,15 +50,6 @@ Tracing = Formula | NotTraceable
 _Call = tuple[Array, Array]  # rows (N, F) and the parameters of a group
 
 
-def open_tracer() -> "TemplateSandbox":
-    """A sandbox whose children trace laws and run them; close it after use."""
-    from sldagent import tracing
-    from sldagent.sandbox.process import TemplateSandbox
-
-    # As with the evaluation's harness: never imported here.
-    return TemplateSandbox(Path(str(tracing.__file__)).with_name("harness.py"))
-
-
 def trace(
     program: Program,
     task: Task,
@@ -79,7 +66,7 @@ def trace(
         params: A group's fitted parameters, in the shape that `fit_scaling_law` returned; the
             points that are compared lie about them. Ignored for a law with frozen constants.
         points: Rows (N, F) like those that the law is meant for, N at least 1.
-        sandbox: From `open_tracer`.
+        sandbox: From `sandboxes.open_tracer`.
         group: Whose constants a law with frozen ones is asked for.
 
     Raises:

@@ -14,7 +14,8 @@ from sldagent.formula import Formula
 from sldagent.program import Program
 from sldagent.proposing.symbolic import seeds
 from sldagent.sandbox.protocol import Sandbox
-from sldagent.tracer import NotTraceable, Tracing, open_tracer, trace_group
+from sldagent.sandboxes import open_tracer
+from sldagent.tracer import NotTraceable, Tracing, trace_group
 
 TASKS = (
     "data_constrained", "domain_mixture", "easy_question", "lr_bsz", "moe", "parallel", "sft",

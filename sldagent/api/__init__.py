@@ -8,8 +8,6 @@ from sldagent.api.judging import (
     evaluate,
     formula,
     load_program,
-    open_sandbox,
-    require_protection,
 )
 from sldagent.api.measuring import measure, measuring_cost, open_measured
 from sldagent.api.reports import report, report_at_end, write_page, write_plots
@@ -36,6 +34,7 @@ from sldagent.api.tasks import (
     task_details,
     task_from_table,
 )
+from sldagent.sandboxes import open_tracer
 
 __all__ = [
     "allocate",
@@ -69,7 +68,7 @@ __all__ = [
     "new_task",
     "open_measured",
     "open_run",
-    "open_sandbox",
+    "open_tracer",
     "parse_roles",
     "plan",
     "plot_fit",
@@ -78,7 +77,6 @@ __all__ = [
     "read_number",
     "report",
     "report_at_end",
-    "require_protection",
     "resume",
     "summarize_tasks",
     "task_details",

@@ -5,9 +5,10 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sldagent.api.judging import build_evaluator, open_sandbox
+from sldagent.api.judging import build_evaluator
 from sldagent.api.rerunning import at_hand, tracer
 from sldagent.errors import SandboxError
+from sldagent.sandboxes import open_sandbox
 
 if TYPE_CHECKING:
     from sldagent.export.card import Options

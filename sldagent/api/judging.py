@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from sldagent.api.tasks import load_task
 from sldagent.config import EvaluationConfig
-from sldagent.errors import SandboxError
+from sldagent.errors import SldagentError
+from sldagent.sandboxes import open_sandbox, open_tracer, require_protection
 
 if TYPE_CHECKING:
     from sldagent.candidate import Evaluation
     from sldagent.cuts import Cut
     from sldagent.evaluation.evaluator import SandboxEvaluator
     from sldagent.program import Program
-    from sldagent.sandbox.process import TemplateSandbox
     from sldagent.table import Table
     from sldagent.task import Task
     from sldagent.tracer import Tracing
@@ -24,28 +24,6 @@ def load_program(path: str | Path) -> "Program":
     from sldagent.program import Program
 
     return Program.read(Path(path))
-
-
-def open_sandbox() -> "TemplateSandbox":
-    """A sandbox whose children run the evaluation harness; close it after use."""
-    from sldagent import evaluation
-    from sldagent.sandbox.process import TemplateSandbox
-
-    # The harness is never imported here: it takes the interpreter over that it is loaded into.
-    return TemplateSandbox(Path(str(evaluation.__file__)).with_name("harness.py"))
-
-
-def require_protection(sandbox: "TemplateSandbox", unprotected: bool) -> None:
-    """Refuses code of strangers where the kernel offers no protection and nobody consented.
-
-    Raises:
-        SandboxError: Neither Landlock nor seccomp can be used here.
-    """
-    if not unprotected and not sandbox.protection.holds_strangers:
-        raise SandboxError(
-            "this machine offers neither Landlock nor seccomp, so a program could do whatever you "
-            "can; use Linux 5.13 or newer with libseccomp, or type --unprotected for code you trust"
-        )
 
 
 def build_evaluator(
@@ -90,7 +68,7 @@ def make_evaluator(
     sandbox = open_sandbox()
     try:
         require_protection(sandbox, unprotected)
-    except SandboxError:
+    except SldagentError:
         sandbox.close()
         raise
     return SandboxEvaluator(task, table, cuts, sandbox, config, split)
@@ -133,7 +111,7 @@ def formula(
     """
     from sldagent.data.sources import load_or_measured
     from sldagent.program import Program
-    from sldagent.tracer import open_tracer, trace_group
+    from sldagent.tracer import trace_group
 
     loaded = program if isinstance(program, Program) else load_program(program)
     chosen, table = load_or_measured(load_task(task) if isinstance(task, str) else task, data)

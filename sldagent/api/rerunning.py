@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from sldagent.api.judging import open_sandbox, require_protection
 from sldagent.errors import SldagentError
+from sldagent.sandboxes import open_sandbox, open_tracer, require_protection
 
 if TYPE_CHECKING:
     from sldagent.export.formulas import FormulaText
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from sldagent.export.write import Trace
     from sldagent.formula import Formula
     from sldagent.run import Run
+    from sldagent.sandbox.process import TemplateSandbox
     from sldagent.tracer import Tracing
 
 
@@ -36,9 +37,15 @@ def best_formula(
 
 
 def candidate_formula(
-    run: "Run", number: int, data: str | None = None, unprotected: bool = False
+    run: "Run",
+    number: int,
+    sandbox: "TemplateSandbox",
+    data: str | None = None,
+    unprotected: bool = False,
 ) -> "FormulaText":
     """The formula of a candidate whose parameters are stored, or the reason why there is none.
+
+    `sandbox` is from `open_tracer`.
 
     Raises:
         SldagentError: The rows are not at hand, or nothing protects from the program here.
@@ -46,7 +53,8 @@ def candidate_formula(
     import numpy as np
 
     from sldagent.export.formulas import FormulaText
-    from sldagent.export.winner import Found, find_rows
+    from sldagent.export.winner import find_rows
+    from sldagent.tracer import trace_group
 
     candidate = run.candidate(number)
     stored = next((cut.params for cut in candidate.evaluation.cuts if cut.params), None)
@@ -54,8 +62,10 @@ def candidate_formula(
         return FormulaText(reason="it was never fitted")
     params = {group: np.asarray(values, float) for group, values in stored.items()}
     program = run.store.program(candidate.program_hash)
-    found = Found(run, *find_rows(run, data), candidate, program)
-    return formula_text(trace_candidate(found, params, unprotected), params)
+    task, table, _ = find_rows(run, data)
+    require_protection(sandbox, unprotected)
+    traced = trace_group(program, task, table, params, sandbox)
+    return formula_text(traced, params)
 
 
 @contextmanager
@@ -76,7 +86,7 @@ def at_hand(
 
 def trace_candidate(found: "Found", params: "Mapping[str, Any]", unprotected: bool) -> "Tracing":
     """The formula of a candidate; `params` are a fit's, by group."""
-    from sldagent.tracer import open_tracer, trace_group
+    from sldagent.tracer import trace_group
 
     with open_tracer() as sandbox:
         require_protection(sandbox, unprotected)

@@ -14,6 +14,7 @@ from sldagent.errors import SldagentError, UsageError
 if TYPE_CHECKING:
     from sldagent.candidate import Candidate
     from sldagent.run import Run
+    from sldagent.sandbox.process import TemplateSandbox
 
 
 @click.group()
@@ -62,12 +63,15 @@ def show(
     as_json: bool,
 ) -> None:  # fmt: skip
     """Show one candidate: how it was made and judged, its formula, constants and program."""
-    found = api.open_run(run, runs)
-    candidate = found.candidate(number)
-    source = found.store.program(candidate.program_hash).source
-    calls = found.store.calls(number)
+    with api.open_tracer() as sandbox:  # starts while the run is read
+        found = api.open_run(run, runs)
+        candidate = found.candidate(number)
+        source = found.store.program(candidate.program_hash).source
+        calls = found.store.calls(number)
+        formula = None
+        if as_json or candidate.evaluation.cuts:
+            formula = _formula(found, number, sandbox, data, unprotected)
     if as_json:
-        formula = _formula(found, number, data, unprotected)
         values = {**_as_dict(candidate), "formula": formula, "calls": calls, "source": source}
         click.echo(json.dumps(values, indent=2))
         return
@@ -78,18 +82,19 @@ def show(
         click.echo(f"call       {call['kind']} {call['model']}: {call['outcome']}{price}")
         if prompts:
             click.echo(f"--- prompt\n{call['prompt']}\n--- reply\n{call['reply']}\n---")
-    if candidate.evaluation.cuts:
-        formula = _formula(found, number, data, unprotected)
+    if formula:
         for line in (formula["text"] or formula["reason"]).splitlines():
             click.echo(f"formula    {line}")
     click.echo()
     click.echo(source, nl=False)
 
 
-def _formula(run: "Run", number: int, data: str | None, unprotected: bool) -> dict[str, Any]:
+def _formula(
+    run: "Run", number: int, sandbox: "TemplateSandbox", data: str | None, unprotected: bool
+) -> dict[str, Any]:
     """Text, LaTeX, or the reason why there is neither, which is no reason to show nothing."""
     try:
-        found = api.candidate_formula(run, number, data, unprotected)
+        found = api.candidate_formula(run, number, sandbox, data, unprotected)
     except SldagentError as error:
         return {"text": None, "latex": None, "reason": str(error)}
     return {"text": found.text, "latex": found.latex, "reason": found.reason}

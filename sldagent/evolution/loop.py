@@ -14,7 +14,7 @@ in place of proposals and evaluations, and cannot come out differently.
 """
 
 import time
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -159,7 +159,12 @@ class Search:
                 self._judging.wait()
             self._commit(island, -1, 0, slot, step)
         if not any(len(island.population) for island in self._islands):
-            raise BudgetError("no start program could be evaluated; see its reason above")
+            ((reason, times),) = Counter(
+                candidate.evaluation.reason for candidate in self._made[0]
+            ).most_common(1)
+            raise BudgetError(
+                f"no start program could be evaluated; {times} of {len(numbers)} ended so: {reason}"
+            )
         return True
 
     def _is_interrupted(self) -> bool:

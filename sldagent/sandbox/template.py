@@ -37,10 +37,12 @@ JOB_FD = 3
 _HUGE = 2 << 20
 _MADV_COLLAPSE = 25  # Linux 6.1
 
-# What nearly every program uses: loaded before the first fork, so that no child pays for it.
+# What nearly every program uses, and what numpy itself imports only when a function is called:
+# loaded before the first fork, so that no child pays for it.
 _PRELOAD = """
 collections dataclasses functools itertools math random secrets typing warnings
 multiprocessing multiprocessing.pool numpy numpy.linalg numpy.random
+numpy.char numpy.ctypeslib numpy.fft numpy.ma numpy.polynomial numpy.rec numpy.strings numpy.testing
 """.split()
 # Others are loaded when a program names them, since every mapped library makes every fork slower
 # (scipy's double the time of one) and children can open no file: any module of these packages and

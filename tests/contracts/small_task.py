@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sldagent.api import open_sandbox
 from sldagent.candidate import Evaluation
 from sldagent.config import EvaluationConfig
 from sldagent.cuts import Cut
 from sldagent.evaluation.evaluator import SandboxEvaluator
 from sldagent.program import Program
 from sldagent.sandbox.protocol import Sandbox
+from sldagent.sandboxes import open_sandbox
 from sldagent.table import Table
 from sldagent.task import Column, Role, Task
 

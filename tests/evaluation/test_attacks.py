@@ -20,12 +20,12 @@ from contracts.small_task import (
     returning,
 )
 
-from sldagent.api import open_sandbox
 from sldagent.candidate import Evaluation, Status
 from sldagent.config import EvaluationConfig
 from sldagent.evaluation.evaluator import SandboxEvaluator
 from sldagent.program import Program
 from sldagent.sandbox.process import TemplateSandbox
+from sldagent.sandboxes import open_sandbox
 
 OK, REJECTED, ERROR = Status.OK, Status.REJECTED, Status.ERROR
 TIMEOUT, MEMORY, INVALID = Status.TIMEOUT, Status.MEMORY, Status.INVALID

@@ -8,12 +8,12 @@ import pytest
 from contracts import small_task
 from contracts.small_task import CONSTANT, FIT, HONEST, LAW, TRUTH, numbers, program, returning
 
-from sldagent.api import open_sandbox
 from sldagent.candidate import Evaluation, Metrics, Status
 from sldagent.config import EvaluationConfig
 from sldagent.evaluation.evaluator import SandboxEvaluator
 from sldagent.program import Program
 from sldagent.sandbox.process import TemplateSandbox
+from sldagent.sandboxes import open_sandbox
 from sldagent.table import Table
 
 MEAN = "def fit_scaling_law(x, y):\n    return [y.mean()]\n"

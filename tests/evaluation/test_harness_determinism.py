@@ -10,9 +10,9 @@ import pytest
 from contracts import small_task
 from contracts.small_task import numbers, program
 
-from sldagent.api import open_sandbox
 from sldagent.candidate import Status
 from sldagent.evaluation.evaluator import SandboxEvaluator
+from sldagent.sandboxes import open_sandbox
 
 # Expressions for a number in [0, 1) that is another one in every ordinary process.
 SOURCES = {

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from sldagent import api
-from sldagent.api import open_sandbox
 from sldagent.candidate import Evaluation, Status
 from sldagent.errors import UsageError
 from sldagent.evaluation.metrics import score_rows
@@ -20,6 +19,7 @@ from sldagent.export.rerun import rerun_law, rerun_program
 from sldagent.export.winner import Found, Winner, find_candidate, find_rows, fit_winner
 from sldagent.export.write import export_harbor
 from sldagent.run import Run
+from sldagent.sandboxes import open_sandbox
 
 CALL = """
 import inspect, json, sys

@@ -18,6 +18,7 @@ from sldagent.export.winner import measured_ends
 from sldagent.program import Program
 from sldagent.run import Run
 from sldagent.sandbox.protocol import End, Job, Limits, Outcome
+from sldagent.sandboxes import open_sandbox
 
 FEW = Options(draws=12, seconds=30.0)
 
@@ -166,7 +167,7 @@ def test_failed_refits_are_counted(run: Run) -> None:
             "    def error",
         )
     )
-    with api.open_sandbox() as sandbox:
+    with open_sandbox() as sandbox:
         refitter = Refitter(task, sandbox, run.config().evaluation)
         assert set(refitter.fit(fussy, table)) == {"stack", "pile"}
         draws = bootstrap(refitter, fussy, table, 20, 30.0)

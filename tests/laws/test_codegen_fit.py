@@ -9,7 +9,6 @@ import pytest
 from contracts import small_task
 from laws.synthetic import features, one_law_a_family, sample
 
-from sldagent.api import open_sandbox
 from sldagent.candidate import Status
 from sldagent.evaluation.evaluator import SandboxEvaluator
 from sldagent.laws.codegen import Form, Link, plain_units, read, row_weights, write
@@ -18,6 +17,7 @@ from sldagent.laws.families import find
 from sldagent.laws.fitting import OBJECTIVES, fit
 from sldagent.laws.fitting.solve import make_batch
 from sldagent.program import Program
+from sldagent.sandboxes import open_sandbox
 from sldagent.task import Role
 
 # Whose optima are far apart and equally good, or in flat valleys: the internal fit takes seconds.

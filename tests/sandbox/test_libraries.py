@@ -19,11 +19,13 @@ def run(channel):
         channel.send({"failed": f"{type(error).__name__}: {error}"})
 """
 
-START = """
+DATA = """
 import numpy as np
-from scipy import optimize
 x = np.linspace(1.0, 9.0, 30)
 y = 2.0 + 3.0 * x**-0.5
+"""
+START = f"""{DATA}
+from scipy import optimize
 def residuals(p): return p[0] + p[1] * x ** -p[2] - y
 def loss(p): return float(np.sum(residuals(p) ** 2))
 box = [(0, 5), (0, 5), (0, 2)]
@@ -53,13 +55,26 @@ CALLS = {
     "root_scalar": "optimize.root_scalar(lambda t: t * t - 2, bracket=(0, 2))",
     "minimize_scalar": "optimize.minimize_scalar(lambda t: (t - 1) ** 2)",
     "isotonic": "optimize.isotonic_regression(y)",
-    "lstsq": "np.linalg.lstsq(np.stack([x**0, x**-0.5], 1), y, rcond=None)",
-    "polyfit": "np.polyfit(x, y, 2)",
-    "polynomial": "np.polynomial.Polynomial.fit(x, y, 2)(x)",
-    "genfromtext": "np.array('1 2 3'.split(), float)",
     "special": "__import__('scipy.special').special.expit(x)",
     "expm": "__import__('scipy.linalg').linalg.expm(np.eye(3))",
 }
+NUMPY = {
+    "lstsq": "np.linalg.lstsq(np.stack([x**0, x**-0.5], 1), y, rcond=None)",
+    "polyfit": "np.polyfit(x, y, 2)",
+    "polynomial": "np.polynomial.Polynomial.fit(x, y, 2)(x)",
+    "numbers in text": "np.array('1 2 3'.split(), float)",
+    "median": "np.median(x), np.nanmedian(x), np.percentile(x, 25), np.quantile(x, [0.1, 0.9])",
+    "average": "np.average(x, weights=y), np.cov(x, y), np.corrcoef(x, y), np.histogram(x, 5)",
+    "unique": "np.unique(x, return_inverse=True), np.lexsort([x, y]), np.isin(x, y)",
+    "interp": "np.interp(2.5, x, y), np.gradient(y, x), np.convolve(x, y), np.clip(x, 2, 3)",
+    "masked": "np.ma.masked_array(x, x > 2).mean()",
+    "fft": "np.fft.rfft(x)",
+    "vectorize": "np.vectorize(lambda t: t * t)(x), np.apply_along_axis(np.sum, 0, x)",
+    "printing": "str(x), repr(np.float64(1)), np.array2string(x, precision=3), f'{x[0]:.3g}'",
+    "random": "np.random.default_rng(0).normal(size=3), np.random.RandomState(0).permutation(4)",
+    "einsum": "np.einsum('i,i', x, y), np.linalg.svd(np.outer(x, y)), np.linalg.cond(np.eye(2))",
+    "records": "np.rec.fromarrays([x, y]), np.char.upper(np.array(['a'])), x.ctypes.data",
+}  # fmt: skip
 NAMED = {
     "scipy.stats": "stats.linregress(x, y), stats.theilslopes(y, x), stats.qmc.Sobol(2).random(8)",
     "scipy.interpolate": "interpolate.PchipInterpolator(x, y)(x)",
@@ -81,10 +96,24 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TemplateSandbo
         yield sandbox
 
 
+@pytest.fixture(scope="module")
+def without_scipy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TemplateSandbox]:
+    harness = tmp_path_factory.mktemp("harness") / "harness.py"
+    harness.write_text(HARNESS)
+    with TemplateSandbox(harness) as sandbox:
+        yield sandbox
+
+
 def run(sandbox: TemplateSandbox, code: str, modules: tuple[str, ...] = ()) -> None:
-    outcome = sandbox.run(Job({"code": START + code}, b"", modules), LIMITS)
+    start = START if modules else DATA
+    outcome = sandbox.run(Job({"code": start + code}, b"", modules), LIMITS)
     assert outcome.end is End.FINISHED, outcome.reason
     assert [head for head, _ in outcome.frames] == [{"done": True}]
+
+
+@pytest.mark.parametrize("name", NUMPY)
+def test_numpy_is_whole_where_no_scipy_is_loaded(name: str, without_scipy: TemplateSandbox) -> None:
+    run(without_scipy, NUMPY[name])
 
 
 @pytest.mark.parametrize("name", CALLS)

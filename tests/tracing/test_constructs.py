@@ -11,8 +11,9 @@ from tracing.constructs import CONSTRUCTS, REFUSED, Construct
 from sldagent.formula import Formula
 from sldagent.program import Program
 from sldagent.sandbox.protocol import Sandbox
+from sldagent.sandboxes import open_tracer
 from sldagent.task import Column, Role, Task
-from sldagent.tracer import NotTraceable, open_tracer, trace
+from sldagent.tracer import NotTraceable, trace
 
 POINTS = np.exp(np.random.default_rng(1).uniform(0.1, 4.5, (60, 3)))
 
