@@ -155,6 +155,10 @@ def test_an_edited_formula_is_read() -> None:
         ("(size)", "(colour)"),
         ("np.asarray(params, dtype=float)", "np.asarray(params)"),
         ("def judge", "AMPLITUDES = {}\n\n\ndef judge"),
+        ("def judge", "@np.vectorize\ndef judge"),
+        ("import numpy as np", "import numpy as np; np.seterr(all='raise')"),
+        ("LINEAR = len(AMPLITUDES)", "LINEAR = len(AMPLITUDES); LINEAR = 1"),
+        ("LINEAR = len(AMPLITUDES)", "0; LINEAR = len(AMPLITUDES)"),
         ("return E +", "return (" * 150 + "E +"),
     ],
 )

@@ -40,14 +40,14 @@ def read(source: str, width: int = 0) -> Form | None:
     if len(source) > _LONGEST:
         return None
     try:
-        return _form(ast.parse(source), width)
+        return _form(source, ast.parse(source), width)
     except (_OtherShapeError, GrammarError):
         return None
     except (SyntaxError, ValueError, RecursionError, MemoryError):  # what parsing may raise
         return None
 
 
-def _form(tree: ast.Module, width: int) -> Form:
+def _form(source: str, tree: ast.Module, width: int) -> Form:
     parts = _parts(tree)
     formula = _function(parts, "formula", ["inputs", "params"])
     docstring = ast.get_docstring(formula) or ""
@@ -80,7 +80,7 @@ def _form(tree: ast.Module, width: int) -> Form:
         shift[column], scale[column] = move, factor
     emphasis = _number(_value(parts, "EMPHASIS")) if "EMPHASIS" in parts else 0.0
     form = Form(law, Units(tuple(shift), tuple(scale)), _objective(parts), emphasis)
-    return _compared(tree, form)
+    return _compared(_fixed(source, tree), form)
 
 
 def _parts(tree: ast.Module) -> dict[str, ast.stmt]:
@@ -236,10 +236,18 @@ def _column(node: ast.expr) -> tuple[int, float, float]:
 
 def _objective(parts: dict[str, ast.stmt]) -> Objective:
     given = ast.dump(_bare(_function(parts, "misfit", ["f", "y", "weights"])))
-    for objective in OBJECTIVES.values():
-        if ast.dump(_bare(ast.parse(misfit(objective)).body[0])) == given:
-            return objective
-    raise _OtherShapeError
+    if given not in _misfits():
+        raise _OtherShapeError
+    return _misfits()[given]
+
+
+@lru_cache(maxsize=1)
+def _misfits() -> dict[str, Objective]:
+    """What is minimised, by the function that programs have for it."""
+    return {
+        ast.dump(_bare(ast.parse(misfit(objective)).body[0])): objective
+        for objective in reversed(OBJECTIVES.values())
+    }
 
 
 def _known(law: Law) -> Law:
@@ -266,15 +274,32 @@ def _bare(statement: ast.stmt) -> ast.stmt:
     return statement
 
 
-def _fixed(tree: ast.Module) -> list[str]:
+def _fixed(source: str, tree: ast.Module) -> list[str]:
     """The statements of a program but formula, constants and docstrings."""
     body = tree.body[1:] if ast.get_docstring(tree) is not None else tree.body
-    return [ast.dump(_bare(s)) for s in body if not set(_defined(s)) & _FREE]
+    lines, last, found = source.split("\n"), 0, []
+    for at, statement in enumerate(body):
+        after = body[at + 1].lineno if at + 1 < len(body) else len(lines) + 1
+        end = statement.end_lineno or statement.lineno
+        if not set(_defined(statement)) & _FREE:
+            # Most programs have most of these lines in common; with lines to itself a statement is
+            # what they say.
+            alone = last < statement.lineno and end < after and "\r" not in source
+            alone = alone and not getattr(statement, "decorator_list", [])
+            text = "\n".join(lines[statement.lineno - 1 : end])
+            found.append(_dumped(text) if alone else ast.dump(_bare(statement)))
+        last = end
+    return found
 
 
-def _compared(tree: ast.Module, form: Form) -> Form:
+@lru_cache(maxsize=4096)
+def _dumped(text: str) -> str:
+    return ast.dump(_bare(ast.parse(text).body[0]))
+
+
+def _compared(given: list[str], form: Form) -> Form:
     """The form with the link under which its program is this one."""
-    law, given = form.law, _fixed(tree)
+    law = form.law
     check(law, read_formula(law.formula), 1 + max(slot.column for slot in law.slots))
     for link in Link:
         if _expected(law.slots, form.objective, form.emphasis != 0, link) == given:
@@ -291,4 +316,5 @@ def _expected(
     law = Law("any", "any_level", slots, (amplitude("any_level"),), "")
     units = Units((0.0,) * columns, (1.0,) * columns)
     form = Form(law, units, objective, float(weighted), link)
-    return _fixed(ast.parse(write(form, ["x"] * columns, ["y"])))
+    text = write(form, ["x"] * columns, ["y"])
+    return _fixed(text, ast.parse(text))
