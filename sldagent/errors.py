@@ -39,7 +39,7 @@ class SandboxError(PrerequisiteError):
 
 
 class SourceWarning(UserWarning):
-    """Another source than the usual one was taken; one line that says which and why."""
+    """Another source than the usual one was taken, or one left out; one line: which and why."""
 
 
 class BudgetError(SldagentError):

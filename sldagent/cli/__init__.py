@@ -5,8 +5,10 @@ met, 2 usage or configuration, 3 prerequisite missing, 4 budget ended before any
 130 Ctrl-C, 143 SIGTERM.
 """
 
+import errno
 import importlib
 import json
+import os
 import signal
 import sys
 import warnings
@@ -114,6 +116,16 @@ def _run() -> None:
     except BrokenPipeError:
         sys.stderr.close()  # the reader of a pipe went away: nothing is wrong, nothing to say
         sys.exit(0)
+    except OSError as error:
+        if "--debug" in sys.argv:
+            raise
+        where = f": {error.filename}" if error.filename else ""
+        if isinstance(error, FileNotFoundError) and not where:
+            where = ": the working directory is gone"
+        print(f"sldagent: {error.strerror or error}{where}", file=sys.stderr)
+        if error.errno == errno.ENOSPC:  # what is still to be printed cannot be
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except SldagentError as error:
         if "--debug" in sys.argv:
             raise

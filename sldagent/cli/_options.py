@@ -33,6 +33,8 @@ class Duration(click.ParamType[float]):
         return float(match[1]) * self._units[match[2]]
 
 
+# A number of something stored, which SQLite keeps in 64 bits.
+STORED = click.IntRange(0, 2**63 - 1)
 data_option = option(
     "--data",
     metavar="PATH",

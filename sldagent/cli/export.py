@@ -8,6 +8,7 @@ import click
 
 from sldagent import api
 from sldagent.cli._options import (
+    STORED,
     data_option,
     json_option,
     option,
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
     from sldagent.run import Run
 
 _run = click.argument("run", metavar="RUN", default="latest")
-_candidate = click.option("--candidate", type=int, default=None, help="Another than the best one.")
+_candidate = click.option(
+    "--candidate", type=STORED, default=None, help="Another than the best one."
+)
 _force = click.option("--force", is_flag=True, help="Replace files that are there.")
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sldagent import api
-from sldagent.cli._options import data_option, json_option, runs_option, unprotected_option
+from sldagent.cli._options import STORED, data_option, json_option, runs_option, unprotected_option
 from sldagent.cli.export import html
 from sldagent.errors import SldagentError, UsageError
 
@@ -28,10 +28,12 @@ lineage.add_command(html)
 @lineage.command("list")
 @click.argument("run", metavar="RUN", default="latest")
 @click.option("--status", help="Only those that ended so, e.g. `ok` or `rejected`.")
-@click.option("--island", type=int, help="Only those of one island.")
+@click.option("--island", type=STORED, help="Only those of one island.")
 @click.option("--proposer", help="Only those of one proposer.")
-@click.option("--since", type=int, metavar="GENERATION", help="Only from that generation on.")
-@click.option("--top", type=int, metavar="N", help="Only the N with the best scores, best first.")
+@click.option("--since", type=STORED, metavar="GENERATION", help="Only from that generation on.")
+@click.option(
+    "--top", type=STORED, metavar="N", help="Only the N with the best scores, best first."
+)
 @runs_option
 @json_option
 def list_(run: str, runs: str, as_json: bool, top: int | None, **wanted: Any) -> None:
@@ -52,7 +54,7 @@ def list_(run: str, runs: str, as_json: bool, top: int | None, **wanted: Any) ->
 
 @lineage.command()
 @click.argument("run", metavar="RUN")
-@click.argument("number", type=int)
+@click.argument("number", type=STORED)
 @click.option("--prompts", is_flag=True, help="Show prompts and replies of its model calls too.")
 @data_option
 @unprotected_option
@@ -123,8 +125,8 @@ def _described(candidate: "Candidate") -> Iterator[str]:
 
 @lineage.command()
 @click.argument("run", metavar="RUN")
-@click.argument("first", type=int, metavar="A")
-@click.argument("second", type=int, required=False, metavar="[B]")
+@click.argument("first", type=STORED, metavar="A")
+@click.argument("second", type=STORED, required=False, metavar="[B]")
 @runs_option
 def diff(run: str, first: int, second: int | None, runs: str) -> None:
     """Show the change from candidate A to B, or from A's parent to A."""
@@ -142,7 +144,7 @@ def diff(run: str, first: int, second: int | None, runs: str) -> None:
 
 @lineage.command()
 @click.argument("run", metavar="RUN", default="latest")
-@click.argument("number", type=int, required=False, metavar="[CANDIDATE]")
+@click.argument("number", type=STORED, required=False, metavar="[CANDIDATE]")
 @runs_option
 @json_option
 def path(run: str, number: int | None, runs: str, as_json: bool) -> None:
@@ -178,7 +180,9 @@ def _steps(run: "Run", number: int) -> Iterator[dict[str, Any]]:
 
 @lineage.command()
 @click.argument("run", metavar="RUN", default="latest")
-@click.option("--top", type=int, default=10, show_default=True, help="The N with the best scores.")
+@click.option(
+    "--top", type=STORED, default=10, show_default=True, help="The N with the best scores."
+)
 @click.option("--all", "whole", is_flag=True, help="All candidates.")
 @runs_option
 def tree(run: str, top: int, whole: bool, runs: str) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sldagent import api
-from sldagent.cli._options import data_option, json_option, runs_option, unprotected_option
+from sldagent.cli._options import STORED, data_option, json_option, runs_option, unprotected_option
 from sldagent.cli._points import numbers, point, read_points
 from sldagent.errors import UsageError
 
@@ -26,7 +26,7 @@ _level = click.option(
 def _fit_options(command: Any) -> Any:
     """What a table is fitted with, and which of a run's programs is taken."""
     for add in (
-        click.option("--candidate", type=int, default=None,
+        click.option("--candidate", type=STORED, default=None,
                      help="Of a run: another than the best."),
         click.option("--law", default="auto", show_default=True, help="A family, for a table."),
         click.option("--column", default=None, metavar="NAME",

@@ -30,6 +30,7 @@ to other rows.
 """
 
 import tomllib
+import warnings
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -40,7 +41,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from sldagent.data import packaged
-from sldagent.errors import TaskError
+from sldagent.errors import SourceWarning, TaskError
 from sldagent.task import Column, CutKind, CutRule, HubSource, Role, Task
 
 # The benchmark's own names of its tasks end so; both names are understood everywhere.
@@ -101,12 +102,14 @@ def with_measured(task: Task) -> Task:
 
 
 def list_tasks(cwd: Path | None = None) -> tuple[Task, ...]:
-    """Every task that `find_task` finds by name, sorted by name.
-
-    Raises:
-        TaskError: A task file is wrong.
-    """
-    return tuple(find_task(name, cwd) for name in _names(cwd))
+    """Every task that `find_task` finds by name, sorted by name; a warning for each wrong file."""
+    found = []
+    for name in _names(cwd):
+        try:
+            found.append(find_task(name, cwd))
+        except TaskError as error:
+            warnings.warn(f"left out: {error}", SourceWarning, stacklevel=2)
+    return tuple(found)
 
 
 def _names(cwd: Path | None) -> list[str]:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -53,3 +54,30 @@ def test_unknown_commands_and_options_are_usage_errors() -> None:
         )
         assert result.returncode == 2
         assert result.stdout == ""
+
+
+def test_what_the_system_refuses_is_one_line(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    command = [sys.executable, "-m", "sldagent"]
+    lost = f"import os, subprocess; os.rmdir(os.getcwd()); subprocess.run({[*command, 'tasks', 'list']!r})"
+    with Path("/dev/full").open("w") as full:
+        results = {
+            "the working directory is gone": subprocess.run(
+                [sys.executable, "-c", lost], cwd=gone, capture_output=True, text=True, check=False
+            ),
+            "No space left on device": subprocess.run(
+                [*command, "tasks", "list"], stdout=full, stderr=-1, text=True, check=False
+            ),
+        }
+    for words, done in results.items():
+        assert done.stderr.startswith("sldagent: "), done.stderr
+        assert done.stderr.count("\n") == 1
+        assert words in done.stderr
+
+
+def test_numbers_that_no_database_holds_are_usage_errors() -> None:
+    for words in (["show", "run", str(2**63)], ["list", "run", "--since", str(2**63)]):
+        result = CliRunner().invoke(cli, ["lineage", *words])
+        assert result.exit_code == 2
+        assert "is not in the range" in result.output

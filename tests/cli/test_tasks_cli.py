@@ -190,3 +190,13 @@ def test_help_loads_nothing_heavy(tmp_path: Path) -> None:
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_a_wrong_file_hides_no_other_task(tmp_path: Path) -> None:
+    (tmp_path / "tasks" / "mine").mkdir(parents=True)
+    (tmp_path / "tasks" / "mine" / "task.toml").write_text("title = [")
+    command = [sys.executable, "-m", "sldagent", "tasks", "list"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert len(done.stdout.splitlines()) == 9
+    assert done.stderr.startswith("warning: left out: ")
+    assert "mine/task.toml" in done.stderr
