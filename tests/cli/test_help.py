@@ -59,15 +59,15 @@ def test_unknown_commands_and_options_are_usage_errors() -> None:
 def test_what_the_system_refuses_is_one_line(tmp_path: Path) -> None:
     gone = tmp_path / "gone"
     gone.mkdir()
-    command = [sys.executable, "-m", "sldagent"]
-    lost = f"import os, subprocess; os.rmdir(os.getcwd()); subprocess.run({[*command, 'tasks', 'list']!r})"
+    listing = [sys.executable, "-m", "sldagent", "tasks", "list"]
+    lost = f"import os, subprocess; os.rmdir(os.getcwd()); subprocess.run({listing!r})"
     with Path("/dev/full").open("w") as full:
         results = {
             "the working directory is gone": subprocess.run(
                 [sys.executable, "-c", lost], cwd=gone, capture_output=True, text=True, check=False
             ),
             "No space left on device": subprocess.run(
-                [*command, "tasks", "list"], stdout=full, stderr=-1, text=True, check=False
+                listing, stdout=full, stderr=-1, text=True, check=False
             ),
         }
     for words, done in results.items():
