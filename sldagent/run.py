@@ -147,7 +147,18 @@ class Run:
 
         `since` is the first generation that is wanted.
         """
-        return self.store.rows(Filter(status, island, proposer, since, top))
+        return list(self.each(status, island, proposer, since, top))
+
+    def each(
+        self,
+        status: str | None = None,
+        island: int | None = None,
+        proposer: str | None = None,
+        since: int | None = None,
+        top: int | None = None,
+    ) -> Iterator[dict[str, Any]]:
+        """What `rows` lists, one by one: for runs that fill the memory otherwise."""
+        return self.store.each(Filter(status, island, proposer, since, top))
 
     def frame(self) -> "pandas.DataFrame":
         """Every candidate in short as a DataFrame, by number."""

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import click
@@ -17,6 +17,15 @@ def joined(names: Sequence[str], most: int = 5) -> str:
 def print_json(value: Any) -> None:
     """Prints plain values; NaN and infinity must have become None."""
     click.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def print_json_lines(values: Iterable[Any]) -> None:
+    """Prints a list of however many plain values, one a line, as they come."""
+    encode, before = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode, "["
+    for value in values:
+        sys.stdout.write(f"{before}\n{encode(value)}")
+        before = ","
+    sys.stdout.write("[]\n" if before == "[" else "\n]\n")
 
 
 def print_pairs(*pairs: tuple[str, object]) -> None:

@@ -8,6 +8,7 @@ import click
 
 from sldagent import api
 from sldagent.cli._options import STORED, data_option, json_option, runs_option, unprotected_option
+from sldagent.cli._text import print_json_lines
 from sldagent.cli.export import html
 from sldagent.errors import SldagentError, UsageError
 
@@ -39,9 +40,9 @@ lineage.add_command(html)
 def list_(run: str, runs: str, as_json: bool, top: int | None, **wanted: Any) -> None:
     """List candidates by number."""
     _require_some(top)
-    rows = api.open_run(run, runs).rows(top=top, **wanted)
+    rows = api.open_run(run, runs).each(top=top, **wanted)
     if as_json:
-        click.echo(json.dumps(rows, indent=2))
+        print_json_lines(rows)
         return
     for row in rows:
         parents = " ".join(f"#{parent}" for parent in row["parents"])

@@ -56,6 +56,10 @@ class Reading:
 
     def rows(self, wanted: Filter | None = None) -> list[dict[str, Any]]:
         """Candidates in short with their parents, by number, or best first with `top`."""
+        return list(self.each(wanted))
+
+    def each(self, wanted: Filter | None = None) -> Iterator[dict[str, Any]]:
+        """The same one by one, however many there are."""
         wanted = wanted or Filter()
         table = schema.candidate
         query = select(*_SHORT)
@@ -73,7 +77,7 @@ class Reading:
             query = query.order_by(table.c.score.desc(), table.c.number).limit(wanted.top)
         else:
             query = query.order_by(table.c.number)
-        return self._short(query)
+        yield from self._short(query)
 
     def rows_of(self, numbers: Sequence[int]) -> list[dict[str, Any]]:
         """The candidates with these numbers in short, in this order."""
@@ -84,11 +88,12 @@ class Reading:
             found |= {row["number"]: row for row in self._short(query)}
         return [found[number] for number in numbers]
 
-    def _short(self, query: Select[Any]) -> list[dict[str, Any]]:
+    def _short(self, query: Select[Any]) -> Iterator[dict[str, Any]]:
         with self._engine.connect() as connection:
-            rows = [dict(row) for row in connection.execute(query).mappings()]
-        links = self._links([row["number"] for row in rows])
-        return [{**row, "parents": links.get((row["number"], "parent"), [])} for row in rows]
+            for rows in connection.execute(query).mappings().partitions(_CHUNK):
+                links = self._links([row["number"] for row in rows])
+                for row in rows:
+                    yield {**row, "parents": links.get((row["number"], "parent"), [])}
 
     def numbers(self) -> list[int]:
         """Numbers of all candidates, sorted."""
