@@ -23,6 +23,9 @@ _NEAR = 0.05
 # Correlation of two measures of one thing, such as parameters with and without embeddings.
 _ALIKE = 0.98
 _SINGLE = (Role.SIZE, Role.DATA)
+# Of the pairs of values so many more must be in order than out of it, or there are so few values.
+_ORDERED = 0.9
+_FEW_VALUES = 6
 
 
 def leave_out_determined(
@@ -97,11 +100,19 @@ def _reason(
 def _is_function(values: Floats, of: Floats, codes: NDArray[np.intp]) -> bool:
     """Whether a feature has one value for each value of another, which occurs in several rows.
 
-    Two that determine each other in every row are left to the comparison of their powers.
+    It must rise or fall with the other, or the other have few values: of many, without an order, no
+    smooth law in the other can do what the feature does. Two that determine each other in every row
+    are left to the comparison of their powers.
     """
     keys = len(np.unique(np.column_stack([codes, of]), axis=0))
-    pairs = len(np.unique(np.column_stack([codes, of, values]), axis=0))
-    return pairs == keys <= len(codes) / 2 and len(np.unique(values)) > 1
+    pairs = np.unique(np.column_stack([codes, of, values]), axis=0)
+    if not len(pairs) == keys <= len(codes) / 2 or len(np.unique(values)) < 2:
+        return False
+    if len(np.unique(of)) <= _FEW_VALUES:
+        return True
+    group, a, b = pairs[:: 1 + len(pairs) // 500].T
+    signs = np.sign((a[:, None] - a) * (b[:, None] - b)) * (group[:, None] == group)
+    return bool(abs(signs.sum()) > _ORDERED * np.abs(signs).sum())
 
 
 def _worth(choice: Choice) -> tuple[int, int]:

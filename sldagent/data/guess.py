@@ -21,7 +21,7 @@ _BOOLEAN = frozenset(("true", "false", "yes", "no"))
 # Emptier columns are left out, rather than the rows that lack them.
 _FULL = 0.8
 # Rows at zero or below have no logarithm: so many are left out, for more the role changes. Zero
-# steps or tokens are baselines; zero layers or experts may be as good a count as any.
+# steps or tokens are baselines; zero experts or weight decay may be as good a value as any.
 _FEW = 0.05
 _BASELINES = 0.5
 # A group needs so many rows, on average, for a curve of its own, and these for each constant of it.
@@ -38,9 +38,13 @@ _REASONS = {
     Meaning.RUN: "tells runs apart, by its name",
     Meaning.LABEL: "tells runs apart, by its name",
 }
-_POSITIVE = (
-    Role.SIZE, Role.DATA, Role.UNIQUE_DATA, Role.RATE, Role.BATCH, Role.COUNT,
-)  # fmt: skip
+_SCALES = (Role.SIZE, Role.DATA, Role.UNIQUE_DATA)
+_POSITIVE = (*_SCALES, Role.RATE, Role.BATCH, Role.COUNT)
+# A time that was measured follows from what was run; one that varies so much in logarithms, with
+# so much of its variance left by the other features, was chosen: hours of speech.
+_VARIES = 0.7
+_UNEXPLAINED = 0.4
+_RUN_TIME = frozenset(("wall", "gpu", "tpu", "train", "training", "elapsed", "run"))
 
 
 def guess_columns(frame: Frame, wishes: Wishes) -> list[Choice]:
@@ -57,6 +61,7 @@ def guess_columns(frame: Frame, wishes: Wishes) -> list[Choice]:
     _leave_out_steps(wishes, choices)
     if wishes.groups is None:
         _choose_groups(frame, wishes, choices)
+    _keep_chosen_times(frame, wishes, choices)
     return list(choices.values())
 
 
@@ -139,7 +144,7 @@ def _by_value(name: str, numbers: Floats, guess: NameGuess | None) -> Choice:
     if role is Role.FRACTION and not 0 <= low <= high <= 1:
         guess = role = None
     if role is not None and guess is not None:
-        most = _BASELINES if low == 0 and role is not Role.COUNT else _FEW
+        most = _BASELINES if low == 0 and role in _SCALES else _FEW
         if role in _POSITIVE and (finite <= 0).mean() > most:
             why = f"at zero or below, so taken as it is [--role {name}={role} leaves that out]"
             return Choice(name, Use.FEATURE, why, Role.LOGGED)
@@ -269,6 +274,48 @@ def _choose_groups(frame: Frame, wishes: Wishes, choices: dict[str, Choice]) -> 
             why = f"{choices[name].why}: each has its own curve [--ignore {name}]"
         found.append(name)
         choices[name] = Choice(name, Use.GROUP, why)
+
+
+def _keep_chosen_times(frame: Frame, wishes: Wishes, choices: dict[str, Choice]) -> None:
+    """Makes features of times that are none by name but that no other feature explains."""
+    features = [c.name for c in choices.values() if c.use is Use.FEATURE]
+    groups = [c.name for c in choices.values() if c.use is Use.GROUP]
+    for name in sorted(choices, key=lambda name: bool(_RUN_TIME & set(words_of(name)))):
+        guess = guess_by_name(name)
+        if choices[name].why != _REASONS[Meaning.CLOCK] or guess is None or guess.role is None:
+            continue
+        numbers = frame.numbers(name)
+        if not (numbers > 0).all():
+            continue
+        if features and not _is_unexplained(frame, np.log(numbers), features, groups):
+            continue
+        why = "a time that no other column explains: chosen, so it stands for data"
+        role = guess.role
+        choices[name] = Choice(name, Use.FEATURE, f"{why} [--ignore {name}]", role, sure=False)
+        features.append(name)  # what took longer for more hours of speech is explained by them
+
+
+def _is_unexplained(
+    frame: Frame, logarithms: Floats, features: Sequence[str], groups: Sequence[str]
+) -> bool:
+    """Whether much of a column's variance within groups is left by powers of the features."""
+    keys = list(zip(*(frame.texts(name) for name in groups), strict=True)) or [()] * len(frame)
+    index = {key: i for i, key in enumerate(dict.fromkeys(keys))}
+    codes = np.array([index[key] for key in keys])
+    columns = []
+    for name in features:
+        values = frame.numbers(name)
+        if not np.isfinite(values).all():
+            continue
+        columns.append(np.log(values) if (values > 0).all() else values)
+    columns.append(logarithms)
+    sums = [np.bincount(codes, column) / np.bincount(codes) for column in columns]
+    *z, own = (column - mean[codes] for column, mean in zip(columns, sums, strict=True))
+    if own.std() < _VARIES or len(frame) < len(z) + len(index) + 5:
+        return False
+    design = np.stack([*z, np.zeros(len(frame))], axis=1)
+    left = own - design @ np.linalg.lstsq(design, own, rcond=1e-9)[0]
+    return bool(left.var() > _UNEXPLAINED * own.var())
 
 
 def _may_group(frame: Frame, choice: Choice, wishes: Wishes) -> bool:

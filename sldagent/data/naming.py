@@ -39,12 +39,20 @@ _PATTERNS = [
     for meaning, role, pattern in (
         (Meaning.NOTE, None, r"per (?:sec(?:ond)?s?|s|it)|tps"),
         (Meaning.CAUSE, Role.COUNT, _SOLVER_STEPS),
-        (Meaning.CLOCK, None, r"walltime|(?<!test )time(?! steps?| tokens?)|date|datetime"),
+        (
+            Meaning.CLOCK,
+            None,
+            r"walltime|wall clock|(?<!test )time(?! steps?| tokens?)|date|datetime",
+        ),
         (Meaning.CLOCK, None, r"timestamp|created|updated|runtime|days ago|elapsed|latency|years?"),
         (Meaning.CLOCK, Role.DATA, r"duration|seconds|secs|minutes|hours"),  # if planned: of speech
         (Meaning.CAUSE, Role.LOGGED, r"^(?:log|ln|log10|log2|logn|logd|logc)"),
         (Meaning.NOTE, None, r"grad norm|mfu|throughput|(?:memory|mem)(?! tokens?| size| slots?)"),
-        (Meaning.NOTE, None, r"gpus?|tpus?|devices?|nodes?"),
+        (
+            Meaning.NOTE,
+            None,
+            r"gpus?|tpus?|devices?|^(?:n|num|number of|total|compute|slurm)? ?nodes?$",
+        ),
         (Meaning.NOTE, None, r"costs?|prices?|usd|dollars?|eur|euros?"),
         (Meaning.NOTE, None, r"host(?:name)?|loss scale|version|git(?! hub)|commit|sweep"),
         (Meaning.NOTE, None, r"notes?|comments?|tags?|user|author|url|link|(?<!drop )path"),

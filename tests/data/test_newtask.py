@@ -174,6 +174,60 @@ def test_a_time_of_few_values_was_planned(tmp_path: Path) -> None:
     assert reason(made, "train_seconds") == "a time, by its name"
 
 
+def test_a_time_that_nothing_explains_was_chosen(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    rows = []
+    for n in np.repeat([1e6, 3e6, 1e7, 3e7], 9):
+        hours = round(10 ** rng.uniform(1, 4), 1)
+        wall = n * hours * rng.lognormal(0, 0.2) / 1e6
+        rows.append((hours, n, wall, rng.lognormal(1, 0.2), 3 + 40 * n**-0.3 + 9 * hours**-0.4))
+    made = draft(table(tmp_path, "hours params wall_hours idle_minutes loss", rows))
+    assert roles(made) == "hours=data params=size"
+    assert reason(made, "hours").startswith("a time that no other column explains")
+    assert reason(made, "wall_hours") == "a time, by its name"
+    assert reason(made, "idle_minutes") == "a time, by its name"  # varies too little to be chosen
+
+
+def test_a_time_that_stands_alone_is_the_feature(tmp_path: Path) -> None:
+    rows = [
+        (name, round(h * (1 + 0.1 * i)), 0.8 - h**-0.3)
+        for name in ("ppo", "grpo")
+        for i, h in enumerate(np.geomspace(30, 3000, 12))
+    ]
+    made = draft(table(tmp_path, "recipe compute_gpu_hours pass_rate", rows), ["pass_rate"])
+    assert roles(made) == "compute_gpu_hours=data"
+
+
+def test_sizes_and_data_of_isoflop_curves_both_stay(tmp_path: Path) -> None:
+    rows = [
+        (c, n, c / 6 / n, scale, 400 * n**-0.34 + 410 * (c / 6 / n) ** -0.28 + (scale - 2) ** 2)
+        for c in (1e17, 1e18, 1e19, 1e20)
+        for n in c**0.5 * np.array([0.003, 0.006, 0.01, 0.02, 0.04])
+        for scale in (1.0, 1.5, 3.0)
+    ]
+    made = draft(table(tmp_path, "compute_FLOPs params tokens cfg_scale loss", rows))
+    assert roles(made) == "params=size tokens=data cfg_scale=logged"
+
+
+def test_nodes_of_a_search_are_no_machines(tmp_path: Path) -> None:
+    rows = [
+        (d, n, 1 + i % 3, 3 + d**-0.3 + n**-0.5)
+        for i, (d, n) in enumerate(product(np.geomspace(1e6, 1e9, 6), (8, 32, 128, 512)))
+    ]
+    made = draft(table(tmp_path, "samples mcts_nodes num_nodes loss", rows))
+    assert roles(made) == "samples=data mcts_nodes=count"
+
+
+def test_a_rate_of_zero_is_a_value(tmp_path: Path) -> None:
+    rows = [
+        (d, wd, 3 + d**-0.3 - wd)
+        for d, wd in product(np.geomspace(1e6, 1e9, 8), (0, 0.01, 0.03, 0.1))
+    ]
+    made = draft(table(tmp_path, "tokens weight_decay loss", rows))
+    assert roles(made) == "tokens=data weight_decay=logged"
+    assert len(made.table) == len(rows)
+
+
 def test_a_result_of_few_values_was_planned(tmp_path: Path) -> None:
     rows = [
         (t, n, round(2 + n**-0.1, 1), t + 40 * n**-0.3 + 0.01 * t * n**-0.1)
