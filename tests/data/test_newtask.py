@@ -183,7 +183,7 @@ def test_a_time_that_nothing_explains_was_chosen(tmp_path: Path) -> None:
         rows.append((hours, n, wall, rng.lognormal(1, 0.2), 3 + 40 * n**-0.3 + 9 * hours**-0.4))
     made = draft(table(tmp_path, "hours params wall_hours idle_minutes loss", rows))
     assert roles(made) == "hours=data params=size"
-    assert reason(made, "hours").startswith("a time that no other column explains")
+    assert made.columns[0].why.startswith("a time that no other column explains")
     assert reason(made, "wall_hours") == "a time, by its name"
     assert reason(made, "idle_minutes") == "a time, by its name"  # varies too little to be chosen
 
