@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 
-from sldagent.laws.expressions import Law, shape
+from sldagent.laws.expressions import Law, Slot, shape
 from sldagent.laws.families.features import RESOURCES, Features
 
 _RECTIFIED = "rectified law, Lin et al. 2024, arXiv 2402.02314"
 _SHIFTED = "Alabdulmohsin et al. 2022, arXiv 2209.06640, M3"
 _BNSL = "Caballero et al. 2022, arXiv 2210.14891"
+_GAO = "reward over-optimisation, Gao et al. 2022, arXiv 2210.10760"
 _WEIBULL = "Weibull learning curve, Viering & Loog 2021, arXiv 2103.10948"
 
 
@@ -17,6 +18,8 @@ def curves(f: Features) -> Iterator[Law]:
     `hill` E + A/(x^a + k); `plateau` the same without E; `shifted` E + A (x + d)^-a; `onset`
     A (1 + (x/d)^(1/w))^(-a w), flat below d, a power law above; `weibull` E + A exp(-(x/t)^a);
     `logarithmic` E - A ln x; `broken` E + A x^-a (1 + (x/d)^(1/w))^(-c w), a break at d of width w.
+    Of targets that may rise, `overoptimised` x^a (A - B ln x), as of a reward over the distance to
+    the first policy; with another resource y the logarithm of y moves A and B.
     """
     for slot in f.with_role(*RESOURCES):
         x = slot.symbol
@@ -49,3 +52,25 @@ def curves(f: Features) -> Iterator[Law]:
             [floor, half, shape("a", -1.0, 2.0), shape("c", -2.0, 2.0), place, width],
             _BNSL,
         )
+        if f.signed:
+            yield from _overoptimised(f, slot)
+
+
+def _overoptimised(f: Features, slot: Slot) -> Iterator[Law]:
+    x = slot.symbol
+    gain, fall, more, steeper = (f.amplitude(name) for name in "ABGH")
+    power = shape("a", 0.2, 1.5)
+    base = f"A*{x}**a + B*{x}**a*ln({x})"
+    yield f.law("overoptimised", (slot,), base, [gain, fall, power], _GAO, centred=True)
+    for other in f.with_role(*RESOURCES):
+        if other != slot:
+            y = other.symbol
+            formula = f"{base} + G*{x}**a*ln({y}) + H*{x}**a*ln({x})*ln({y})"
+            yield f.law(
+                "overoptimised",
+                (slot, other),
+                formula,
+                [gain, fall, more, steeper, power],
+                _GAO,
+                centred=True,
+            )
