@@ -13,15 +13,13 @@ from sldagent.data.choices import Choice, Finding, Use, Wishes
 from sldagent.data.cleaning import places, rows_of
 from sldagent.data.frames import Frame, read_frame
 from sldagent.data.reshape import add_settings, to_wide
-from sldagent.data.tables import ALL_ROWS
+from sldagent.data.tables import ALL_ROWS, JOIN
 from sldagent.errors import DataError
 from sldagent.table import Table
 from sldagent.task import Role
 
 # A group with fewer rows has no curve.
 _LEAST_OF_GROUP = 3
-# Between the parts of a group's name, where several columns make it.
-JOIN = "+"
 
 
 def read_shaped(path: Path, wishes: Wishes) -> tuple[Frame, list[str]]:

@@ -22,6 +22,8 @@ from sldagent.task import Column, Role, Task
 
 # The group of every row where a task has no group column; the benchmark calls it so too.
 ALL_ROWS = "all_data"
+# Between the parts of a group's name, where several columns make it, and between theirs.
+JOIN = "+"
 
 # A row and where it stands in its file, as a person would look it up.
 Row = tuple[str, Sequence[Any]]
@@ -41,13 +43,13 @@ def read_table(path: Path, task: Task) -> Table:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
     columns = [*task.features, *task.targets]
     places = [_position(path, header, column.name) for column in columns]
-    group = None if task.group_column is None else _position(path, header, task.group_column)
+    group = _group_positions(path, header, task.group_column)
     numbers: list[list[float]] = []
     groups: list[str] = []
     for place, cells in rows:
         where = f"{path}, {place}"
         numbers.append([_number(cells[i], c, where) for i, c in zip(places, columns, strict=True)])
-        groups.append(ALL_ROWS if group is None else _group(cells[group], task, where))
+        groups.append(JOIN.join(_group(cells[i], header[i], where) for i in group) or ALL_ROWS)
     if not numbers:
         raise DataError(f"{path}: the table has no rows")
     values = np.array(numbers, dtype=np.float64)
@@ -122,9 +124,19 @@ def _position(path: Path, header: list[str], name: str) -> int:
     return header.index(name)
 
 
-def _group(cell: Any, task: Task, where: str) -> str:
+def _group_positions(path: Path, header: list[str], name: str | None) -> list[int]:
+    """Where the columns stand that name a row's group: one, or the parts of `arch+optimiser`."""
+    if name is None:
+        return []
+    parts = name.split(JOIN)
+    if name in header or any(part not in header for part in parts):
+        parts = [name]
+    return [_position(path, header, part) for part in parts]
+
+
+def _group(cell: Any, column: str, where: str) -> str:
     if cell is None or cell != cell or not str(cell).strip():
-        raise DataError(f"{where}, column {task.group_column}: the cell is empty")
+        raise DataError(f"{where}, column {column}: the cell is empty")
     return str(cell)
 
 

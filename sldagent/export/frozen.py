@@ -38,7 +38,8 @@ def predict(rows):
     """Predictions for rows: one dictionary of target values for each.
 
     A row is a mapping with a number for every name in FEATURES and the group's name under
-    GROUP_COLUMN, which may be left out where there is one group only. A pandas table works too.
+    GROUP_COLUMN, or its parts under theirs where that is several names joined by a plus sign; with
+    one group only it may be left out. A pandas table works too.
     """
     rows = _records(rows)
     values = np.empty((len(rows), len(TARGETS)))
@@ -91,12 +92,19 @@ def _by_group(rows):
     only = next(iter(PARAMS)) if len(PARAMS) == 1 else None
     numbers = {{}}
     for i, row in enumerate(rows):
-        group = row.get(GROUP_COLUMN, only) if GROUP_COLUMN else only
+        group = _group_of(row, only)
         if group not in PARAMS:
             known = ", ".join(PARAMS)
             raise ValueError(f"row {{i}}: unknown group {{group!r}}, known: {{known}}")
         numbers.setdefault(group, []).append(i)
     return numbers.items()
+
+
+def _group_of(row, only):
+    if not GROUP_COLUMN:
+        return only
+    parts = [GROUP_COLUMN] if GROUP_COLUMN in row else GROUP_COLUMN.split("+")
+    return "+".join(str(row[part]) for part in parts) if all(p in row for p in parts) else only
 
 
 def _evaluate(x, params):
@@ -192,7 +200,7 @@ def _embeddings(program: Program) -> list[tuple[str, str]]:
 
 _TAIL_NAMES = (
     "FEATURES = TARGETS = GROUP_COLUMN = RANGES = FORMULA = LATEX = PARAMS = DRAWS = NOISE = 0\n"
-    "predict = predict_interval = law = _records = _table = _by_group = _evaluate = 0\n"
+    "predict = predict_interval = law = _records = _table = _by_group = _group_of = _evaluate = 0\n"
 )
 
 

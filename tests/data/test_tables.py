@@ -67,6 +67,20 @@ def test_without_a_group_column_all_rows_are_one_group(toy: Task, csv_file: Path
     assert table.groups == (ALL_ROWS,) * 4
 
 
+def test_a_group_of_several_columns_is_read_from_them_or_from_one(
+    toy: Task, csv_file: Path
+) -> None:
+    joined = replace(toy, group_column="note+group")
+    table = read_table(csv_file, joined)
+    assert table.groups[0].endswith("+1.30")
+    text = csv_file.read_text().replace("note,group", "old,note+group")
+    csv_file.write_text(text)
+    assert read_table(csv_file, joined).groups == ("1.30", "1.30", "x y", "x y")
+    csv_file.write_text(text.replace("old,note+group", "note,set"))
+    with pytest.raises(DataError, match="no column 'note\\+group'"):
+        read_table(csv_file, joined)
+
+
 def test_numeric_groups_of_parquet_are_text(toy: Task, tmp_path: Path) -> None:
     columns = {"size": [1.0], "share": [0.0], "bias": [0.0], "loss": [1.0]}
     pq.write_table(pa.table({"group": [13], **columns}), tmp_path / "t.parquet")

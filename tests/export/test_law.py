@@ -75,6 +75,22 @@ def test_the_file_needs_numpy_only_and_nothing_of_sldagent(exported: Path) -> No
     assert "scipy" not in (exported / "law.py").read_text("utf-8")
 
 
+def test_a_group_may_be_named_by_its_parts(exported: Path, tmp_path: Path) -> None:
+    text = (exported / "law.py").read_text("utf-8")
+    renamed = text.replace("GROUP_COLUMN = 'group'", "GROUP_COLUMN = 'set+half'")
+    renamed = renamed.replace("'pile': ", "'pile+2': ")
+    (tmp_path / "law.py").write_text(renamed, "utf-8")
+    row = {"num_params": 1e10, "parallel_size": 8}
+    (want,) = api.load_law(exported / "law.py").predict([{**row, "group": "pile"}])
+    law = api.load_law(tmp_path / "law.py")
+    assert law.predict([{**row, "set": "pile", "half": 2}, {**row, "set+half": "pile+2"}]) == [
+        want,
+        want,
+    ]
+    with pytest.raises(ValueError, match="unknown group None"):
+        law.predict([{**row, "set": "pile"}])
+
+
 def test_unknown_groups_and_missing_intervals_are_said(run: Run, exported: Path, tmp_path: Path):
     law = api.load_law(exported / "law.py")
     with pytest.raises(ValueError, match=r"row 0: unknown group 'x', known: stack, pile"):
