@@ -4,7 +4,7 @@ A cut is made inside every group by itself, as groups are curves of their own an
 different ranges. In a group, rows are ordered by how extreme they are along the cut's axes, and the
 rows above one threshold, which lies between two distinct values, are held out:
 
-- *axis*: the value on one axis;
+- *axis*: the value on one axis, or how low it is where the feature falls;
 - *corner*: how near a row is to the top of every axis at once: the number of rows at or above it,
   on the axis where that is largest;
 - *far*: the distance from the mean of the group's distinct rows, axes scaled by their spread.
@@ -53,9 +53,10 @@ def make_cuts(task: Task, table: Table) -> tuple[Cut, ...]:
     """
     made: dict[bytes, Cut] = {}
     names: set[str] = set()
+    x = table.x * np.array(task.outward)
     for kind, axes, share in _wanted(task):
         groups = [np.flatnonzero(table.group_codes == g) for g in range(len(table.group_names))]
-        top = [rows[_held_out(kind, table.x[rows], axes, share)] for rows in groups]
+        top = [rows[_held_out(kind, x[rows], axes, share)] for rows in groups]
         held_out = np.sort(np.concatenate(top))
         if len(held_out) < 2 or not np.ptp(table.y[held_out], axis=0).all():
             continue
@@ -130,16 +131,20 @@ def _name(kind: CutKind, axes: tuple[int, ...], task: Task, table: Table, held_o
         return f"far from the centre, {share}"
     out = np.zeros(len(table), dtype=np.bool_)
     out[held_out] = True
+    x = table.x[:, axes] * np.array(task.outward)[list(axes)]
     thresholds = set()
     for code in np.unique(table.group_codes[held_out]):
         rows = table.group_codes == code
-        lowest = table.x[rows & out][:, axes].min(axis=0)
-        fit = table.x[rows][:, axes]
+        lowest = x[rows & out].min(axis=0)
+        fit = x[rows]
         thresholds.add(tuple(max(c[c < low]) for c, low in zip(fit.T, lowest, strict=True)))
     if len(thresholds) > 1:
         return f"{' & '.join(names)} {share}"
-    levels = thresholds.pop()
-    return " & ".join(f"{n}>{_short(v)}" for n, v in zip(names, levels, strict=True))
+    falls = [task.features[axis].falls for axis in axes]
+    return " & ".join(
+        f"{name}<{_short(-level)}" if down else f"{name}>{_short(level)}"
+        for name, level, down in zip(names, thresholds.pop(), falls, strict=True)
+    )
 
 
 def _short(value: float) -> str:

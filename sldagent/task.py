@@ -22,12 +22,17 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A feature or target column; `role` is None for targets."""
+    """A feature or target column; `role` is None for targets.
+
+    A feature that `falls` is lower in larger runs, as the loss that is aimed at: what lies beyond
+    the data lies below it.
+    """
 
     name: str
     role: Role | None = None
     unit: str = ""
     description: str = ""
+    falls: bool = False
 
 
 class CutKind(StrEnum):
@@ -102,8 +107,16 @@ class Task:
         return tuple(column.name for column in self.targets)
 
     @property
+    def outward(self) -> tuple[float, ...]:
+        """1 for each feature whose larger values lie beyond the data, -1 for those that fall."""
+        return tuple(-1.0 if column.falls else 1.0 for column in self.features)
+
+    @property
     def sha256(self) -> str:
         """Hash of what decides a score: columns, roles, groups, limit and cut rules."""
         keep = ("features", "targets", "group_column", "parameter_limit", "cut_rules")
         fields = {name: value for name, value in asdict(self).items() if name in keep}
+        for column in (*fields["features"], *fields["targets"]):
+            if not column["falls"]:  # as before columns could, so that older runs can be resumed
+                del column["falls"]
         return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()

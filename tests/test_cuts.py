@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +49,17 @@ def test_an_axis_is_cut_between_levels_near_the_wanted_share() -> None:
     assert cuts[1].held_out.tolist() == [6, 7, 8, 9]
     assert cuts[1].fit.tolist() == [0, 1, 2, 3, 4, 5]
     assert cuts[0].axes == (0,)
+
+
+def test_a_feature_that_falls_is_cut_at_its_lower_end() -> None:
+    table = table_of(grid([2.5, 3, 3.5, 4], [1, 2, 4, 8]))
+    rules = (rule(AXIS, "ab", 0.25), rule(CORNER, "ab", 0.25))
+    task = task_of(*rules)
+    task = replace(task, features=(replace(task.features[0], falls=True), task.features[1]))
+    falling, rising, corner = make_cuts(task, table)
+    assert [falling.name, rising.name, corner.name] == ["a<3", "b>4", "a<3.5 & b>2"]
+    assert np.unique(table.x[falling.held_out, 0]).tolist() == [2.5]
+    assert table.x[corner.held_out].tolist() == grid([2.5, 3], [4, 8]).tolist()
 
 
 def test_of_two_equally_near_shares_the_smaller_is_held_out() -> None:

@@ -12,7 +12,12 @@ if TYPE_CHECKING:
 def short_lines(draft: "Draft") -> Iterator[str]:
     """What was guessed and what was done about the rows, for one who goes on at once."""
     yield from origin_words(draft)
-    features = [f"{c.name} ({c.role}{'' if c.sure else '?'})" for c in draft.columns if c.role]
+    falls = {c.name for c in draft.task.features if c.falls}
+    features = [
+        f"{c.name} ({c.role}{'' if c.sure else '?'}{', falls' if c.name in falls else ''})"
+        for c in draft.columns
+        if c.role
+    ]
     yield f"  features  {', '.join(features)}"
     left_out = [f"{c.name} ({c.why})" for c in draft.columns if c.use == "left out"]
     if left_out:

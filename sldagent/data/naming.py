@@ -105,6 +105,9 @@ _COUNTED = {
     "token": "tokens", "char": "characters", "example": "examples", "sample": "examples",
     "byte": "bytes", "doc": "documents", "sequence": "sequences",
 }  # fmt: skip
+_FALLING = re.compile(
+    r"\b(?:loss|losses|ppl|perplexity|nll|bp[bc]|cross entropy|xent|err|error|r?mse|mae|[wc]er)\b"
+)
 _LOGARITHMS = {"log10": "log10", "log2": "log2"}
 
 
@@ -133,6 +136,11 @@ def is_clock(name: str) -> bool:
     """Whether a name says that the column holds times."""
     guess = guess_by_name(name)
     return guess is not None and guess.meaning is Meaning.CLOCK
+
+
+def falls_by_name(name: str) -> bool:
+    """Whether better runs have less of it, such as the loss that is aimed at."""
+    return bool(_FALLING.search(" ".join(words_of(name))))
 
 
 def _unit(text: str, role: Role | None) -> str:

@@ -15,9 +15,9 @@ from sldagent.data.dependence import leave_out_determined
 from sldagent.data.drawing import LEGEND, draw_cut
 from sldagent.data.frames import Frame, files_sha256
 from sldagent.data.guess import guess_columns
+from sldagent.data.naming import falls_by_name
 from sldagent.data.packaged import packaged_folder
 from sldagent.data.rows import (
-    JOIN,
     feature_values,
     group_names,
     large_groups,
@@ -26,6 +26,7 @@ from sldagent.data.rows import (
     usable_rows,
 )
 from sldagent.data.suggest import suggest_cuts, suggest_limit
+from sldagent.data.tables import JOIN
 from sldagent.data.test_rows import read_fixed_test
 from sldagent.errors import DataError, UsageError
 from sldagent.table import Table
@@ -188,7 +189,11 @@ def _cleaned(frame: Frame, wishes: Wishes) -> tuple[Frame, list[Finding]]:
 
 
 def _task(path: Path, name: str, choices: list[Choice], wishes: Wishes, said: list[str]) -> Task:
-    features = tuple(Column(c.name, c.role, c.unit) for c in choices if c.use is Use.FEATURE)
+    features = tuple(
+        Column(c.name, c.role, c.unit, falls=falls_by_name(c.name))
+        for c in choices
+        if c.use is Use.FEATURE
+    )
     groups = [c.name for c in choices if c.use is Use.GROUP]
     constants = [
         f"{c.name} {c.why.removeprefix('constant: ')}"

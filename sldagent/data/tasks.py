@@ -157,7 +157,14 @@ def read_task(file: Path) -> Task:
     return task
 
 
-_KINDS = {str: "text", int: "a whole number", float: "a number", list: "a list", dict: "a table"}
+_KINDS = {
+    str: "text",
+    int: "a whole number",
+    float: "a number",
+    list: "a list",
+    dict: "a table",
+    bool: "true or false",
+}
 
 
 class _Section:
@@ -231,6 +238,7 @@ def _column(section: _Section, *, feature: bool) -> Column:
         role=_choice(section, "role", Role) if feature else None,
         unit=section.take("unit", str, ""),
         description=section.take("description", str, ""),
+        falls=section.take("falls", bool, False) if feature else False,
     )
     section.done()
     return column

@@ -52,7 +52,8 @@ def join_test(task: Task, train: Table, test: Table) -> tuple[Table, Cut]:
         test.origin,
     )
     rows = np.arange(len(both))
-    axes = tuple(j for j in range(both.x.shape[1]) if test.x[:, j].max() > train.x[:, j].max())
+    far, known = ((t.x * np.array(task.outward)).max(axis=0) for t in (test, train))
+    axes = tuple(np.flatnonzero(far > known).tolist())
     all_axes = axes or tuple(range(both.x.shape[1]))
     return both, Cut("test", rows[: len(train)], rows[len(train) :], all_axes)
 

@@ -64,7 +64,8 @@ def _lines(task: Task) -> Iterator[str]:
 def _column(column: Column) -> Iterator[str]:
     role = str(column.role) if column.role else None
     # An empty description is written too: it asks for one.
-    yield from _pairs(name=column.name, role=role, unit=column.unit or None)
+    falls = column.falls or None
+    yield from _pairs(name=column.name, role=role, falls=falls, unit=column.unit or None)
     yield from _pairs(description=column.description)
 
 

@@ -346,7 +346,7 @@ class SandboxEvaluator:
 
     def _top(self, cut: Cut) -> NDArray[np.intp]:
         """The tenth of the held-out rows, at least one, that lies furthest along the cut's axes."""
-        x = self.table.x[cut.held_out][:, list(cut.axes)]
+        x = (self.table.x * np.array(self.task.outward))[cut.held_out][:, list(cut.axes)]
         ranks = x.argsort(axis=0, kind="stable").argsort(axis=0, kind="stable").sum(axis=1)
         return np.argsort(-ranks, kind="stable")[: max(1, len(x) // 10)]
 

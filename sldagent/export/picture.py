@@ -154,6 +154,8 @@ def _along(
         groups, slices, bands, whole, strict=True
     ):
         mine = found.table.group_codes == found.table.group_names.index(name)
+        falls = found.task.features[axis].falls
+        nearest, furthest = (np.max, np.min) if falls else (np.min, np.max)
         beyond = found.table.x[mine & held][:, axis]
         fixed = {
             column.name: _short(x[0, j])
@@ -166,8 +168,8 @@ def _along(
                 "group": name,
                 "cut": cut.name,
                 "fixed": fixed,
-                "from": _short(beyond.min()) if len(beyond) else None,
-                "last": _short(found.table.x[mine][:, axis].max()),
+                "from": _short(nearest(beyond)) if len(beyond) else None,
+                "last": _short(furthest(found.table.x[mine][:, axis])),
                 "x": [_short(v) for v in x[:, axis]],
                 "fit": _columns(value),
                 "low": _columns(low),
@@ -204,11 +206,13 @@ def _slice(found: Found, axis: int, group: str) -> tuple[Floats, Any]:
         key = (len(np.unique(x[close, axis])), float(ranks[i]))
         if key > best:
             best, near, reference = key, close, x[i]
-    low, high = x[:, axis].min(), x[:, axis].max()
+    begin, end = x[:, axis].min(), x[:, axis].max()
+    if found.task.features[axis].falls:
+        begin, end = end, begin
     if _logarithmic(found, axis):
-        path = np.geomspace(low, high * BEYOND, _POINTS)
+        path = np.geomspace(begin, end * (BEYOND if end > begin else 1 / BEYOND), _POINTS)
     else:
-        path = np.linspace(low, high + (high - low) / 2, _POINTS)
+        path = np.linspace(begin, end + (end - begin) / 2, _POINTS)
     points = np.tile(reference, (_POINTS, 1))
     points[:, axis] = path
     return points, mine[near]

@@ -156,11 +156,12 @@ def largest_points(found: Found) -> list[tuple[str, str, Floats]]:
     """
     table, task = found.table, found.task
     axes = sorted({axis for cut in found.cuts for axis in cut.axes})
-    scales = [j for j, column in enumerate(task.features) if column.role in _SCALES]
+    scales = [j for j, c in enumerate(task.features) if c.role in _SCALES and not c.falls]
     points = []
     for g, name in enumerate(table.group_names):
         x = table.x[table.group_codes == g]
-        ranks = x[:, axes].argsort(axis=0, kind="stable").argsort(axis=0, kind="stable")
+        outward = x[:, axes] * np.array(task.outward)[axes]
+        ranks = outward.argsort(axis=0, kind="stable").argsort(axis=0, kind="stable")
         top = x[[int(ranks.sum(axis=1).argmax())]]
         points.append((name, "largest run", top))
         if scales:

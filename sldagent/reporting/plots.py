@@ -266,7 +266,7 @@ def _extrapolation(picture: dict[str, Any], target: int) -> "Figure":
             np.array(curve[name][target], dtype=float) for name in ("fit", "low", "high", "all")
         )
         if curve["from"] is not None:
-            axes.axvspan(curve["from"], x.max(), color="#f4ead6", linewidth=0, label="held out")
+            axes.axvspan(curve["from"], x[-1], color="#f4ead6", linewidth=0, label="held out")
         if np.isfinite(low).any():
             words = f"{picture['level']:.0%} interval"
             axes.fill_between(x, low, high, color=COLOURS[0], alpha=0.2, linewidth=0, label=words)

@@ -251,6 +251,16 @@ def test_names_that_say_nothing_are_judged_by_values(tmp_path: Path) -> None:
     assert made.task.group_column == "flag"
 
 
+def test_a_loss_that_is_aimed_at_falls(tmp_path: Path) -> None:
+    levels = product((3.8, 3.5, 3.2, 3.0), (2**16, 2**17, 2**18, 2**19))
+    rows = [(t, b, (t - 2.4) ** -2 * (1 + 1e5 / b)) for t, b in levels]
+    made = draft(table(tmp_path, "target_loss batch_tokens steps", rows), ["steps"])
+    assert [c.falls for c in made.task.features] == [True, False]
+    assert [cut.name for cut in made.cuts] == ["target_loss<3.2"]
+    again = read_task(write_task(made, tmp_path / "made") / "task.toml")
+    assert (again.features, again.sha256) == (made.task.features, made.task.sha256)
+
+
 def test_zero_or_one_is_a_group(tmp_path: Path) -> None:
     rows = [(n, d, m, y - 0.1 * m) for n, d, y in GRID for m in (0, 1)]
     made = draft(table(tmp_path, "N D use_moe loss", rows))

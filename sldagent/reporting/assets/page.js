@@ -263,10 +263,12 @@ function curveSection() {
     const clamp = (v) => Math.min(Math.max(v, y0), y1);
     const f = frame(width, 360, { low: x0, high: x1, log: feature.log, label: titled(feature) }, { low: y0, high: y1, label: P.targets[t].name }, "Prediction along one feature");
     if (k.from !== null) {
-      const from = f.sx(k.from) - 4;
-      const shade = svg("rect", { class: "shade", x: from, y: f.m.t, width: f.width - f.m.r - from, height: f.height - f.m.b - f.m.t });
+      // A feature that falls is extrapolated to the left.
+      const falls = k.x[k.x.length - 1] < k.x[0];
+      const [left, right] = falls ? [f.m.l, f.sx(k.from) + 4] : [f.sx(k.from) - 4, f.width - f.m.r];
+      const shade = svg("rect", { class: "shade", x: left, y: f.m.t, width: right - left, height: f.height - f.m.b - f.m.t });
       f.g.insertBefore(shade, f.g.firstChild);
-      f.g.append(svg("text", { x: from + 6, y: f.m.t + 14 }, "held out, and beyond"));
+      f.g.append(svg("text", { x: left + 6, y: f.m.t + 14 }, "held out, and beyond"));
     }
     if (k.last !== null) f.g.append(svg("line", { class: "ref", x1: f.sx(k.last), x2: f.sx(k.last), y1: f.m.t, y2: f.height - f.m.b }));
     if (low.some((v) => v !== null)) {
