@@ -27,6 +27,8 @@ _BASELINES = 0.5
 # A group needs so many rows, on average, for a curve of its own, and these for each constant of it.
 _ROWS_OF_GROUP = 6
 _ROWS_OF_CONSTANT = 1.5
+# Labels name the values of a feature whose largest is so many times its least.
+_APART = 2.0
 _MANY = 2e4  # of what a model has, a layer's units say, there are fewer
 _LABELS, _YES_OR_NO = "labels", "yes or no"
 _REASONS = {
@@ -263,14 +265,18 @@ def _choose_groups(frame: Frame, wishes: Wishes, choices: dict[str, Choice]) -> 
                 continue
             features.remove(name)
             why = f"two values: each has its own curve [--role {name}={choices[name].role}]"
-        elif named := [f for f in others if _follows(frame, name, f) and _follows(frame, f, name)]:
-            choices[name] = replace(choices[name], why=f"names the values of {named[0]}")
-            continue
-        elif len(frame) / len(keys) < least:
-            why = f"{len(keys)} groups would have {len(frame) / len(keys):.2g} rows each"
-            choices[name] = replace(choices[name], why=f"{why} [--group {name}]")
-            continue
         else:
+            named = [f for f in others if _follows(frame, name, f) and _follows(frame, f, name)]
+            if any(f in wishes.roles or _is_scale(frame, choices[f]) for f in named):
+                choices[name] = replace(choices[name], why=f"names the values of {named[0]}")
+                continue
+            if len(frame) / len(keys) < least:
+                why = f"{len(keys)} groups would have {len(frame) / len(keys):.2g} rows each"
+                choices[name] = replace(choices[name], why=f"{why} [--group {name}]")
+                continue
+            for number in named:  # as how many problems each benchmark has
+                features.remove(number)
+                choices[number] = Choice(number, Use.LEFT_OUT, f"one value for each {name}")
             why = f"{choices[name].why}: each has its own curve [--ignore {name}]"
         found.append(name)
         choices[name] = Choice(name, Use.GROUP, why)
@@ -323,6 +329,13 @@ def _may_group(frame: Frame, choice: Choice, wishes: Wishes) -> bool:
         fixed = choice.name in wishes.roles or choice.role is Role.FRACTION or _is_step(choice.name)
         return not fixed and len(set(frame.texts(choice.name)) - {""}) == 2
     return choice.why in (_LABELS, _YES_OR_NO)
+
+
+def _is_scale(frame: Frame, choice: Choice) -> bool:
+    """Whether a feature's values are far enough apart, and its role sure, to be one of scale."""
+    numbers = frame.numbers(choice.name)
+    numbers = numbers[np.isfinite(numbers)]
+    return choice.sure and bool(numbers.max() >= _APART * numbers.min() > 0)
 
 
 def _is_step(name: str) -> bool:

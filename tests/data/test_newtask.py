@@ -261,6 +261,19 @@ def test_a_loss_that_is_aimed_at_falls(tmp_path: Path) -> None:
     assert (again.features, again.sha256) == (made.task.features, made.task.sha256)
 
 
+def test_a_number_that_belongs_to_a_label_is_no_feature(tmp_path: Path) -> None:
+    problems = {"math": 1280, "proofs": 1300, "code": 1400}
+    rows = [(b, n, d, p, y) for n, d, y in GRID for b, p in problems.items()]
+    made = draft(table(tmp_path, "benchmark N D n_problems loss", rows))
+    assert (roles(made), made.task.group_column) == ("N=size D=data", "benchmark")
+    assert made.table.group_names == tuple(problems)
+    asked = draft(tmp_path / "runs.csv", roles={"n_problems": "count"})
+    assert asked.task.group_column is None
+    sizes = [(f"m{n:g}", n, d, y) for n, d, y in GRID]
+    named = draft(table(tmp_path, "model_name N D loss", sizes))
+    assert (roles(named), named.task.group_column) == ("N=size D=data", None)
+
+
 def test_zero_or_one_is_a_group(tmp_path: Path) -> None:
     rows = [(n, d, m, y - 0.1 * m) for n, d, y in GRID for m in (0, 1)]
     made = draft(table(tmp_path, "N D use_moe loss", rows))
