@@ -46,6 +46,11 @@ _PATTERNS = [
         ),
         (Meaning.CLOCK, None, r"timestamp|created|updated|runtime|days ago|elapsed|latency|years?"),
         (Meaning.CLOCK, Role.DATA, r"duration|seconds|secs|minutes|hours"),  # if planned: of speech
+        (
+            Meaning.CLOCK,
+            Role.DATA,
+            r"wall|(?:fit|train|training|eval|run|step|total) (?:s|secs?|ms|mins?|h|hrs?)$",
+        ),
         (Meaning.CAUSE, Role.LOGGED, r"^(?:log|ln|log10|log2|logn|logd|logc)"),
         (Meaning.NOTE, None, r"grad norm|mfu|throughput|(?:memory|mem)(?! tokens?| size| slots?)"),
         (

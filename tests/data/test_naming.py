@@ -22,7 +22,7 @@ MEANINGS = {
     Meaning.LABEL: "dataset_name env_id",
     Meaning.SEED: "seed data_seed",
     Meaning.STATE: "State status",
-    Meaning.CLOCK: "Wall_time _timestamp _runtime Created gpu_hours date",
+    Meaning.CLOCK: "Wall_time _timestamp _runtime Created gpu_hours date fit_s wall_h train_hrs",
     Meaning.NOTE: "usd cost price_eur grad_norm tokens_per_sec Notes Tags tokens/s s/it git_commit",
 }
 
