@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sldagent.data.units import parse_number
 from sldagent.errors import UsageError
 from sldagent.fitted import FittedLaw
+from sldagent.scales import AS_IT_IS, CAN_BE_ZERO
 from sldagent.task import Role
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 _DRAWS = 100  # refits of a run's program
 _GROUP = "group"
-_ANY_SIGN = (None, Role.FRACTION, Role.LOGGED)
 _NOTHING: dict[str, Any] = {
     "size": None, "data": None, "ratio": None, "loss": None, "tuned": {}, "intervals": {}
 }  # fmt: skip
@@ -112,8 +112,11 @@ def _table(
             if len(row) < len(features):
                 raise UsageError(f"a point's values must be numbers: {dict(point)}")
             for name, role, value in zip(features, roles, row, strict=True):
-                if not np.isfinite(value) or (role not in _ANY_SIGN and value <= 0):
+                least = -np.inf if role in AS_IT_IS else 0.0
+                if not np.isfinite(value) or value < least:
                     raise UsageError(f"{name} cannot be {value:g}: it must be above zero")
+                if value == least and role not in CAN_BE_ZERO:
+                    raise UsageError(f"{name} cannot be zero")
             x.append(row)
             named.append(group)
             at.append(dict(zip(features, row, strict=True)))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from sldagent.data.choices import Choice, Use
 from sldagent.data.naming import Meaning, guess_by_name
+from sldagent.scales import on_scale
 from sldagent.task import Role
 
 Floats = NDArray[np.float64]
@@ -134,7 +135,7 @@ def _features(choices: Sequence[Choice]) -> list[Choice]:
 
 
 def _scaled(choice: Choice, values: Floats) -> Floats:
-    return values if choice.role in (Role.FRACTION, Role.LOGGED) else np.log(values)
+    return on_scale(values, choice.role)
 
 
 def _centred(values: Floats, codes: NDArray[np.intp]) -> Floats:

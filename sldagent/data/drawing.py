@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sldagent.cuts import Cut
+from sldagent.scales import on_scale
 from sldagent.table import Table
 from sldagent.task import Role, Task
 
@@ -43,8 +44,7 @@ def draw_cut(task: Task, table: Table, cut: Cut) -> list[str]:
 
 
 def _drawn(task: Task, table: Table, axis: int) -> Floats:
-    values = table.x[:, axis]
-    return values if task.features[axis].role in (Role.FRACTION, Role.LOGGED) else np.log(values)
+    return on_scale(table.x[:, axis], task.features[axis].role)
 
 
 def _distance(table: Table, axes: list[int]) -> Floats:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from sldagent.cuts import Cut
 from sldagent.data.headroom import ROWS
+from sldagent.scales import on_scale
 from sldagent.table import Table
 from sldagent.task import Role, Task
 
@@ -125,7 +126,7 @@ def _collinear_warnings(task: Task, table: Table) -> list[str]:
     found = []
     for i, j, r in _collinear(task, table):
         a, b = task.features[i], task.features[j]
-        if {a.role, b.role} == {Role.SIZE, Role.DATA} and _fixed_ratio(table, i, j):
+        if {a.role, b.role} == {Role.SIZE, Role.DATA} and _fixed_ratio(task, table, i, j):
             size, data = (a, b) if a.role is Role.SIZE else (b, a)
             found.append(
                 f"{data.name}/{size.name} is fixed inside the groups: the exponents of size and"
@@ -139,8 +140,9 @@ def _collinear_warnings(task: Task, table: Table) -> list[str]:
     return found
 
 
-def _fixed_ratio(table: Table, i: int, j: int) -> bool:
-    ratio = np.log(table.x[:, i]) - np.log(table.x[:, j])
+def _fixed_ratio(task: Task, table: Table, i: int, j: int) -> bool:
+    logs = [on_scale(table.x[:, k], task.features[k].role) for k in (i, j)]
+    ratio = logs[0] - logs[1]
     return all(np.ptp(ratio[rows]) < 0.05 for rows in _rows_of_groups(table))
 
 
@@ -148,8 +150,7 @@ def _collinear(task: Task, table: Table) -> list[tuple[int, int, float]]:
     """Pairs of features that move together inside the groups; sizes are compared as logarithms."""
     x = np.array(table.x)
     for i, column in enumerate(task.features):
-        if column.role not in (Role.FRACTION, Role.LOGGED):
-            x[:, i] = np.log(x[:, i])
+        x[:, i] = on_scale(x[:, i], column.role)
     for rows in _rows_of_groups(table):
         x[rows] -= x[rows].mean(axis=0)
     pairs = combinations(range(x.shape[1]), 2)

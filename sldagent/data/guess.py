@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from sldagent.data.choices import Choice, Use, Wishes
 from sldagent.data.cleaning import is_label, is_planned
 from sldagent.data.frames import Frame
-from sldagent.data.naming import Meaning, NameGuess, guess_by_name, words_of
+from sldagent.data.naming import Meaning, NameGuess, can_be_none, guess_by_name, words_of
 from sldagent.errors import DataError
+from sldagent.scales import offset_of
 from sldagent.task import Role
 
 Floats = NDArray[np.float64]
@@ -147,7 +148,8 @@ def _by_value(name: str, numbers: Floats, guess: NameGuess | None) -> Choice:
         guess = role = None
     if role is not None and guess is not None:
         most = _BASELINES if low == 0 and role in _SCALES else _FEW
-        if role in _POSITIVE and (finite <= 0).mean() > most:
+        none = can_be_none(name, role) and low == 0
+        if role in _POSITIVE and not none and (finite <= 0).mean() > most:
             why = f"at zero or below, so taken as it is [--role {name}={role} leaves that out]"
             return Choice(name, Use.FEATURE, why, Role.LOGGED)
         why = "its name"
@@ -159,6 +161,8 @@ def _by_value(name: str, numbers: Floats, guess: NameGuess | None) -> Choice:
             why = "a time of few values: planned, so it stands for data"
         elif role is Role.LOGGED:
             why = "its name: already a logarithm"
+        if none:
+            why += f"; laws see {name} + {offset_of(finite, role):g}, for zero has no powers"
         return Choice(name, Use.FEATURE, why, role, guess.unit)
     whole = bool((finite == np.round(finite)).all())
     if low < 0 or (finite == 0).mean() > _FEW:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sldagent.cuts import Cut
+from sldagent.scales import AS_IT_IS, offset_of
 from sldagent.table import Table
 from sldagent.task import Role, Task
 
@@ -119,10 +120,12 @@ def _powers(x: Floats, scales: NDArray[np.bool_], exponent: float) -> Floats:
 def _fitted(task: Task, table: Table, cut: Cut, basis: Basis, logarithm: bool) -> Floats:
     """Predictions of the held-out rows by least squares on the fit rows, each group by itself."""
     scales = np.array([_is_scale(column.role) for column in task.features])
+    roles = [column.role for column in task.features]
+    offsets = [offset_of(values, role) for values, role in zip(table.x.T, roles, strict=True)]
     y = np.log(table.y) if logarithm else table.y
     predicted = np.empty((len(cut.held_out), y.shape[1]))
     for fit, out, places in _groups(table, cut):
-        terms = basis(table.x[np.concatenate([fit, out])], scales)
+        terms = basis((table.x + offsets)[np.concatenate([fit, out])], scales)
         centre, spread = terms[: len(fit)].mean(axis=0), terms[: len(fit)].std(axis=0)
         # A term that is constant but for rounding is left out.
         terms = (terms - centre) / np.where(spread > 1e-12 * np.abs(centre), spread, np.inf)
@@ -161,4 +164,4 @@ def _varies(y: Floats) -> NDArray[np.bool_]:
 
 
 def _is_scale(role: Role | None) -> bool:
-    return role not in (Role.FRACTION, Role.LOGGED)
+    return role not in AS_IT_IS

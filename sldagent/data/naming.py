@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from sldagent.scales import CAN_BE_ZERO
 from sldagent.task import Role
 
 
@@ -141,6 +142,13 @@ def is_clock(name: str) -> bool:
     """Whether a name says that the column holds times."""
     guess = guess_by_name(name)
     return guess is not None and guess.meaning is Meaning.CLOCK
+
+
+def can_be_none(name: str, role: Role | None) -> bool:
+    """Whether zero is an amount like others: of data, but not of steps or of what was spent."""
+    guess = guess_by_name(name)
+    spent = guess is not None and guess.meaning in (Meaning.STEP, Meaning.DERIVED)
+    return role in CAN_BE_ZERO and not spent
 
 
 def falls_by_name(name: str) -> bool:

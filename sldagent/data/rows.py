@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sldagent.data.choices import Choice, Finding, Use, Wishes
 from sldagent.data.cleaning import places, rows_of
 from sldagent.data.frames import Frame, read_frame
+from sldagent.data.naming import can_be_none
 from sldagent.data.reshape import add_settings, to_wide
 from sldagent.data.tables import ALL_ROWS, JOIN
 from sldagent.errors import DataError
@@ -40,7 +41,7 @@ def usable_rows(frame: Frame, choices: Iterable[Choice]) -> tuple[NDArray[np.boo
         if choice.use is Use.FEATURE:
             values = feature_values(frame, choice)
             empty = ~np.isfinite(values)
-            wrong = ~empty & ~_allowed(choice.role, values)
+            wrong = ~empty & ~_allowed(choice, values)
         elif choice.use is Use.GROUP:
             empty, wrong = frame.missing(choice.name), np.zeros(len(frame), dtype=np.bool_)
         else:
@@ -63,12 +64,12 @@ def usable_rows(frame: Frame, choices: Iterable[Choice]) -> tuple[NDArray[np.boo
     return keep, found
 
 
-def _allowed(role: Role | None, values: NDArray[np.float64]) -> NDArray[np.bool_]:
-    if role is Role.LOGGED:
+def _allowed(choice: Choice, values: NDArray[np.float64]) -> NDArray[np.bool_]:
+    if choice.role is Role.LOGGED:
         return np.ones(len(values), dtype=np.bool_)
-    if role is Role.FRACTION:
+    if choice.role is Role.FRACTION:
         return np.asarray((values >= 0) & (values <= 1))
-    return np.asarray(values > 0)
+    return np.asarray(values >= 0 if can_be_none(choice.name, choice.role) else values > 0)
 
 
 def feature_values(frame: Frame, choice: Choice) -> NDArray[np.float64]:

@@ -17,6 +17,7 @@ import numpy as np
 
 from sldagent.data.tasks import did_you_mean
 from sldagent.errors import DataError
+from sldagent.scales import AS_IT_IS, CAN_BE_ZERO
 from sldagent.table import Table
 from sldagent.task import Column, Role, Task
 
@@ -155,6 +156,8 @@ def _number(cell: Any, column: Column, where: str) -> float:
         raise DataError(f"{where}: {cell} is not a finite number")
     if column.role is Role.FRACTION and not 0 <= value <= 1:
         raise DataError(f"{where}: {cell} is no fraction; give shares between 0 and 1")
-    if column.role not in (None, Role.FRACTION, Role.LOGGED) and value <= 0:
+    if column.role in CAN_BE_ZERO and value < 0:
+        raise DataError(f"{where}: {cell} is below zero, as no feature of role {column.role} is")
+    if column.role not in (*AS_IT_IS, *CAN_BE_ZERO) and value <= 0:
         raise DataError(f"{where}: {cell} is not above zero, as a feature of role {column.role} is")
     return value

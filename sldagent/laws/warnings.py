@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sldagent.laws.expressions import Array
+from sldagent.scales import on_scale
 from sldagent.task import Role
 
 COLLINEAR = 0.95  # |correlation| of two logarithms from which their exponents cannot be told apart
@@ -14,16 +15,13 @@ FIXED_RATIO = 0.1  # spread of ln(D/N) over that of ln N below which the ratio i
 FEW_LEVELS = 4  # an exponent and a floor need three levels; the fourth can contradict them
 FAR = 1.0  # extrapolation of more than the data's own range, in logarithms
 
-_LOGGED = (Role.FRACTION, Role.LOGGED)
-
 
 def _axes(x: Array, roles: Sequence[Role | None]) -> list[tuple[int, Role, Array]]:
     """Columns that vary, on the scale on which laws see them: logarithms of positive features."""
     axes: list[tuple[int, Role, Array]] = []
     for column, role in enumerate(roles):
         if role is not None and role is not Role.FRACTION and np.ptp(x[:, column]) > 0:
-            value = x[:, column] if role in _LOGGED else np.log(x[:, column])
-            axes.append((column, role, value))
+            axes.append((column, role, on_scale(x[:, column], role)))
     return axes
 
 
@@ -69,9 +67,8 @@ def extrapolation_distance(x: Array, target: Array, roles: Sequence[Role | None]
     for column, role in enumerate(roles):
         if role is None:
             continue
-        known, asked = x[:, column], points[:, column]
-        if role not in _LOGGED:
-            known, asked = np.log(known), np.log(asked)
+        known = on_scale(x[:, column], role)
+        asked = on_scale(points[:, column], role, like=x[:, column])
         beyond = np.maximum(np.maximum(known.min() - asked, asked - known.max()), 0.0)
         width = np.ptp(known)
         with np.errstate(divide="ignore"):

@@ -465,13 +465,16 @@ def test_too_few_rows_lower_the_limit(tmp_path: Path) -> None:
     assert "6 parameters would be usual: the limit is 3  --limit 6, or more runs" in said(made)
 
 
-def test_rows_without_data_are_baselines_and_left_out(tmp_path: Path) -> None:
+def test_no_data_at_all_is_an_amount_like_others(tmp_path: Path) -> None:
     rows = [(d, 2 + 3 * (d + 50) ** -0.3) for d in (0, 10, 30, 100, 300, 1000, 3000, 1e4, 3e4)]
     file = table(tmp_path, "examples loss", rows)
     made = draft(file)
-    assert "examples has no value that role data can have in 1 row (line 2)" in said(made)
-    assert len(made.table) == 8
+    assert (roles(made), len(made.table)) == ("examples=data", 9)
+    (choice,) = [c for c in made.columns if c.name == "examples"]
+    assert "laws see examples + 5" in choice.why
     assert roles(draft(file, roles={"examples": "logged"})) == "examples=logged"
+    steps = draft(table(tmp_path, "step loss", rows))
+    assert "step has no value that role data can have in 1 row (line 2)" in said(steps)
     negative = table(tmp_path, "examples loss", [(d - 500, y) for d, y in rows])
     assert roles(draft(negative)) == "examples=logged"
 

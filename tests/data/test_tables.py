@@ -14,6 +14,7 @@ from sldagent.data.tables import ALL_ROWS, read_table
 from sldagent.data.tasks import list_tasks
 from sldagent.data.test_rows import load_test
 from sldagent.errors import DataError, PrerequisiteError
+from sldagent.scales import AS_IT_IS, CAN_BE_ZERO
 from sldagent.table import Table
 from sldagent.task import Column, Role, Task
 
@@ -173,9 +174,12 @@ def test_a_parquet_column_of_another_type(toy: Task, tmp_path: Path) -> None:
         read_table(tmp_path / "t.parquet", toy)
 
 
-@pytest.mark.parametrize("role", sorted(set(Role) - {Role.FRACTION, Role.LOGGED}))
-def test_only_fractions_and_logs_may_be_zero(role: Role, toy: Task, csv_file: Path) -> None:
+@pytest.mark.parametrize("role", sorted(Role))
+def test_only_data_fractions_and_logs_may_be_zero(role: Role, toy: Task, csv_file: Path) -> None:
     task = replace(toy, features=(Column("share", role),))
+    if role in (*AS_IT_IS, *CAN_BE_ZERO):
+        assert read_table(csv_file, task).x.min() == 0
+        return
     with pytest.raises(DataError, match=f"0 is not above zero, as a feature of role {role}"):
         read_table(csv_file, task)
 

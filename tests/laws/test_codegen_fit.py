@@ -18,6 +18,7 @@ from sldagent.laws.fitting import OBJECTIVES, fit
 from sldagent.laws.fitting.solve import make_batch
 from sldagent.program import Program
 from sldagent.sandboxes import open_sandbox
+from sldagent.scales import offset_of
 from sldagent.task import Role
 
 # Whose optima are far apart and equally good, or in flat valleys: the internal fit takes seconds.
@@ -75,6 +76,22 @@ def test_every_objective_and_emphasis(objective: Any, emphasis: float, name: str
     x, y, _, _ = sample(law, SIZES, 2, noise=0.02)
     y[::9] *= 1.2
     assert gap(Form(law, plain_units(x, SIZES), objective, emphasis), x, y) < 1e-6
+
+
+def test_rows_without_data_are_fitted_too() -> None:
+    law = find("chinchilla", SIZES)
+    x, y, _, _ = sample(law, SIZES, 2, noise=0.01)
+    x[::9, 1] = 0.0
+    y[::9] = y.max() + 0.1
+    form = Form(law, plain_units(x, SIZES))
+    assert form.units.shift == (0.0, -offset_of(x[:, 1], Role.DATA)) != (0.0, 0.0)
+    text = write(form, ["params", "tokens"], ["loss"])
+    again = read(text)
+    assert "D = (x[:, 1] + " in text
+    assert again is not None
+    assert again.units == form.units
+    assert gap(form, x, y) < 1e-6
+    assert np.isfinite(fit(law, x, y).predict(x)).all()
 
 
 @pytest.mark.parametrize("objective", list(OBJECTIVES.values()), ids=list(OBJECTIVES))

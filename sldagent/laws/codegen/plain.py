@@ -8,6 +8,7 @@ from sldagent.laws.codegen.form import Form
 from sldagent.laws.expressions import Array
 from sldagent.laws.families.features import SCALES
 from sldagent.laws.fitting import Units
+from sldagent.scales import offset_of
 from sldagent.task import Role
 
 LEAST_WEIGHT = 0.05
@@ -19,7 +20,7 @@ def plain_units(x: Array, roles: Sequence[Role | None]) -> Units:
     Sizes, data, rates and batches are divided by the power of ten nearest to the geometric mean of
     their positive values, data and unique data by the same one; counts by the highest one that
     leaves none below one, because laws give a meaning to one expert; logged inputs are shifted by
-    whole numbers.
+    whole numbers, data of which some rows have none by a little (`sldagent.scales`).
     """
     table = np.asarray(x, float)
     tokens = [c for c, role in enumerate(roles) if role in (Role.DATA, Role.UNIQUE_DATA)]
@@ -31,6 +32,7 @@ def plain_units(x: Array, roles: Sequence[Role | None]) -> Units:
             move = float(np.round(middle)) if abs(middle) >= spread / 2 else 0.0
             factor = _power_of_ten(np.log10(spread)) if spread > 0 else 1.0
         elif role is not None and role is not Role.FRACTION:
+            move = 0.0 - offset_of(column, role)
             values = table[:, tokens] if role in (Role.DATA, Role.UNIQUE_DATA) else column
             values = values[values > 0]
             if len(values):

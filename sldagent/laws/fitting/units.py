@@ -4,7 +4,8 @@ Sizes, data, rates and batches are divided by their geometric mean; counts by th
 because laws give a meaning to one expert or one stream; logged inputs are centred on their mean and
 divided by half their range, which also undoes the base of the logarithm; fractions stay as they
 are.
-Data and unique data share one centre, because laws compare them.
+Data and unique data share one centre, because laws compare them; where there is none of them in
+some rows, they are shifted by a little (`sldagent.scales`).
 """
 
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ import numpy as np
 
 from sldagent.errors import DataError
 from sldagent.laws.expressions import Array, Law
+from sldagent.scales import offset_of
 from sldagent.task import Role
 
 
@@ -44,13 +46,14 @@ def units_of(x: Array, roles: Sequence[Role | None]) -> Units:
             move = float(column.mean())
             factor = float(np.ptp(column)) / 2 or 1.0
         elif role is not None and role is not Role.FRACTION:
-            if not np.all(column > 0):
+            move = 0.0 - offset_of(column, role)
+            if not np.all(column - move > 0):
                 raise DataError(f"a feature of role {role} has values that are not positive")
             if role is Role.COUNT:
                 factor = float(column.min())
             else:
                 shared = table[:, tokens] if role in (Role.DATA, Role.UNIQUE_DATA) else column
-                factor = float(np.exp(np.log(np.maximum(shared, 1e-300)).mean()))
+                factor = float(np.exp(np.log(shared[shared > 0]).mean()))
         shift.append(move)
         scale.append(factor)
     return Units(tuple(shift), tuple(scale))
