@@ -50,6 +50,11 @@ def test_what_predicts_the_impossible_must_be_twice_as_good() -> None:
     assert possible_range(100 * accuracies) == (0.0, 100.0)
     assert possible_range(10 * accuracies) == (0.0, np.inf)
     assert possible_range(-accuracies) == (-np.inf, np.inf)
+    accuracies[0] = 0.0
+    assert possible_range(accuracies) == (0.0, 1.0)
+    assert possible_range(100 * accuracies) == (0.0, 100.0)
+    assert possible_range(10 * accuracies) == (-np.inf, np.inf)
+    assert possible_range(0 * accuracies) == (-np.inf, np.inf)
 
 
 def test_a_law_that_fails_on_one_cut_loses_to_one_that_holds_on_all() -> None:

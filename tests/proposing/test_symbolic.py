@@ -91,6 +91,10 @@ def test_accuracies_have_formulas_of_their_odds(whole: float, link: Link) -> Non
     assert {form.link for form in forms if form} == {Link.IDENTITY, Link.LOG, link}
     floors = [f.law.amplitudes[0].lower for f in forms if f and f.law.amplitudes[0].name == "E"]
     assert set(floors) == {-np.inf}
+    rising[0] = 0.0  # has no logarithm, but its program's errors are those of the target
+    table = Table(table.x, rising[:, None], table.groups)
+    forms = [read(start.program.source, 3) for start in seeds(task, table)]
+    assert {form.link for form in forms if form} == {Link.IDENTITY, link}
 
 
 def test_signed_targets_are_fitted_without_logarithms() -> None:

@@ -49,8 +49,9 @@ _PREDICTIONS = {
 _OBSERVED = {
     Link.IDENTITY: "np.asarray(loss_values, dtype=float)",
     Link.LOG: "np.log(np.asarray(loss_values, dtype=float))",
-    Link.LOGIT: "-np.log(1 / np.asarray(loss_values, dtype=float) - 1)",
-    Link.PERCENT: "-np.log(100 / np.asarray(loss_values, dtype=float) - 1)",
+    # None and all have odds without a logarithm; they weigh next to nothing (`_ODDS`).
+    Link.LOGIT: "-np.log(1 / np.clip(np.array(loss_values, dtype=float), 1e-6, 1 - 1e-6) - 1)",
+    Link.PERCENT: "-np.log(100 / np.clip(np.array(loss_values, dtype=float), 1e-4, 99.9999) - 1)",
 }
 _LEFT_SIDES = {
     Link.IDENTITY: "y",

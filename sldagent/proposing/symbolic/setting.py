@@ -141,4 +141,4 @@ def _links(y: NDArray[np.float64]) -> tuple[Link, ...]:
     if low < 0:
         return (Link.IDENTITY,)
     odds = {1.0: (Link.LOGIT,), 100.0: (Link.PERCENT,)}
-    return Link.IDENTITY, Link.LOG, *odds.get(high, ())
+    return Link.IDENTITY, *((Link.LOG,) if np.all(y > 0) else ()), *odds.get(high, ())
