@@ -351,12 +351,16 @@ def best_lines(run: "Run") -> list[str]:
     candidate, _ = best
     evaluation = candidate.evaluation
     assert evaluation.metrics is not None
+    score = f"{evaluation.score:.4f}, by which it was selected"
+    (top,) = run.rows(status="ok", top=1)
+    if f"{top['score']:.4f}" > f"{evaluation.score:.4f}":
+        score += f" (#{top['number']} has {top['score']:.4f}: after so many tries too little more)"
     return [
         f"best program  {shown(run.folder / 'best' / 'program.py')}",
         f"candidate     #{candidate.number}, generation {candidate.generation}, "
         f"island {candidate.island}",
         f"parameters    {evaluation.params} a group, {evaluation.literals} literals",
-        f"score         {evaluation.score:.4f}, by which it was selected",
+        f"score         {score}",
         f"held-out R²   {evaluation.metrics.r2:.4f} over all cuts",
         *(
             f"  {cut.metrics.r2:8.4f}  {cut.name}  "

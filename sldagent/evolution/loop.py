@@ -22,12 +22,12 @@ from sldagent.candidate import Candidate, Evaluation, Status
 from sldagent.errors import BudgetError, SldagentError
 from sldagent.evaluation.base import EvaluatorPool
 from sldagent.evolution.asking import Asking
+from sldagent.evolution.champion import Champion
 from sldagent.evolution.island import Island
 from sldagent.evolution.journal import Entry, Journal
 from sldagent.evolution.judging import Judging
 from sldagent.evolution.migration import RESEEDING
 from sldagent.evolution.places import Places, Purpose, generator
-from sldagent.evolution.population import rank
 from sldagent.evolution.search import Generation, SearchConfig
 from sldagent.evolution.stopping import FirstOf, Progress, Stop
 from sldagent.program import Program
@@ -91,15 +91,15 @@ class Search:
         self._new: set[int] = set()  # generations with something that was not committed before
         self._reported = -1
         self._kept = 0  # the generation of the last checkpoint
-        self._best: Member | None = None
+        self._champion = Champion(journal.members)
         self._began = time.monotonic()
         self._end: str | None = None
         self._interruption: str | None = None
 
     @property
     def best(self) -> Member | None:
-        """The best candidate so far and its program."""
-        return self._best
+        """The candidate that the run would end with now, and its program."""
+        return self._champion.member
 
     @property
     def end(self) -> str | None:
@@ -176,8 +176,8 @@ class Search:
     def _keep_checkpoint(self, generation: int) -> None:
         if generation - self._kept < self._config.checkpoint_every:
             return
-        best = None if self._best is None else self._best[0].number
-        state = {"best": best, "islands": [island.state() for island in self._islands]}
+        islands = [island.state() for island in self._islands]
+        state = {"champion": self._champion.state(), "islands": islands}
         ahead = -(-(self._config.lag + 1) // self._config.offspring)
         self._journal.checkpoint(generation, state, generation - ahead)
         self._kept = generation
@@ -188,13 +188,15 @@ class Search:
         What was asked for before it must be answered, as its questions are gone.
         """
         for generation, state in self._journal.checkpoints():
+            if "champion" not in state:  # kept by an earlier version: begin at the beginning
+                continue
             after = generation * self._config.offspring - 1
             if min(self._last) <= after + self._config.lag:
                 continue
             self._restore_programs(generation)
             for island, kept in zip(self._islands, state["islands"], strict=True):
                 island.restore(kept)
-            self._best = self._journal.members([state["best"]])[0]
+            self._champion.restore(state["champion"])
             self._next = [after + 1] * self._config.islands
             self._reported = self._kept = generation
             self._barrier = self._barrier_after(generation)
@@ -343,19 +345,8 @@ class Search:
         self._islands[island].register(at, candidate, arm, usd, tokens, self._scores.get)
         self._scores[candidate.number] = candidate.evaluation.score
         if candidate.evaluation.status is Status.OK:
-            self._challenge_best(candidate)
+            self._champion.challenge(candidate)
         self._made[generation].append(candidate)
-
-    def _challenge_best(self, candidate: Candidate) -> None:
-        score, best = (
-            candidate.evaluation.score,
-            self._best[0].evaluation.score if self._best else None,
-        )
-        if best is not None and score is not None and score < best:
-            return
-        member = self._journal.members([candidate.number])[0]
-        if self._best is None or rank(member) < rank(self._best):
-            self._best = member
 
     def _new_entry(self, island: int, generation: int, slot: int, proposal: Proposal) -> Entry:
         """Makes and commits a candidate."""
@@ -422,11 +413,11 @@ class Search:
         return Generation(
             number=number,
             candidates=tuple(made),
-            best=self._best[0] if self._best else None,
+            best=self.best[0] if self.best else None,
             islands=tuple(island.view() for island in self._islands),
             recorded=number not in self._new,
         )
 
     def _progress(self) -> Progress:
-        best = self._best[0] if self._best else None
+        best = self.best[0] if self.best else None
         return Progress(self._reported, time.monotonic() - self._began, best)
