@@ -14,9 +14,10 @@ from sldagent.laws.families.modulated import modulated
 from sldagent.laws.families.optima import optima
 from sldagent.laws.families.powers import powers
 from sldagent.laws.families.repeats import repeats
+from sldagent.laws.families.transfer import transfer
 from sldagent.task import Role
 
-_FAMILIES = (powers, curves, repeats, optima, counts, mixtures, modulated, logged)
+_FAMILIES = (powers, curves, repeats, transfer, optima, counts, mixtures, modulated, logged)
 
 
 def applicable(
