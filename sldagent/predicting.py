@@ -112,11 +112,9 @@ def _table(
             if len(row) < len(features):
                 raise UsageError(f"a point's values must be numbers: {dict(point)}")
             for name, role, value in zip(features, roles, row, strict=True):
-                least = -np.inf if role in AS_IT_IS else 0.0
-                if not np.isfinite(value) or value < least:
+                none = role in CAN_BE_ZERO and value == 0
+                if not np.isfinite(value) or not (role in AS_IT_IS or value > 0 or none):
                     raise UsageError(f"{name} cannot be {value:g}: it must be above zero")
-                if value == least and role not in CAN_BE_ZERO:
-                    raise UsageError(f"{name} cannot be zero")
             x.append(row)
             named.append(group)
             at.append(dict(zip(features, row, strict=True)))
