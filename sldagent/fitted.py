@@ -64,7 +64,8 @@ class FittedLaw:
 
     def far(self, x: Floats) -> tuple[str, ...]:
         """A line where points lie further beyond the data than these reach."""
-        return extrapolation_warnings(self.box, x, self.roles)
+        shift = np.array(self.fit.units.shift)  # with it, data of which there was none is positive
+        return extrapolation_warnings(self.box - shift, x - shift, self.roles)
 
     def allocate(
         self, flops: float | None, group: str, given: Mapping[str, float]

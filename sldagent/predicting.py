@@ -29,7 +29,7 @@ def predict_fitted(law: FittedLaw, points: Sequence[Mapping[str, Any]]) -> list[
     """Rows of `api.predict` by a fitted law."""
     if not points:
         return []
-    x, groups, at = _table(points, law.features, law.roles, law.groups)
+    x, groups, at = _table(points, law.features, law.roles, law.groups, law.box[0])
     far = [law.far(x[[i]]) for i in range(len(x))]
     return _rows(law.predict(x, groups), law.targets, groups, at, far, law.ensemble.level)
 
@@ -44,8 +44,10 @@ def predict_run(
 
     task = found.task
     roles = [column.role for column in task.features]
-    x, groups, at = _table(points, task.feature_names, roles, found.table.group_names)
-    far = [extrapolation_warnings(found.table.x, x[[i]], roles) for i in range(len(x))]
+    known = found.table
+    least = known.x.min(axis=0)
+    x, groups, at = _table(points, task.feature_names, roles, known.group_names, least)
+    far = [extrapolation_warnings(known.x, x[[i]], roles) for i in range(len(x))]
     interval = look_ahead(found, refitter, x, groups, level, _DRAWS, seconds)
     return _rows(interval, task.target_names, groups, at, far, level)
 
@@ -94,8 +96,11 @@ def _table(
     features: Sequence[str],
     roles: Sequence[Role | None],
     groups: Sequence[str],
+    least: Floats,
 ) -> tuple[Floats, list[str], list[dict[str, float]]]:
     """Points as (N, F) with a group each; a point that names none stands for all groups.
+
+    A feature can be zero where the `least` value that its law was fitted to is.
 
     What a point has beside the features, as rows of a table do, is not looked at.
     """
@@ -111,8 +116,8 @@ def _table(
             row = [number for number in numbers if number is not None]
             if len(row) < len(features):
                 raise UsageError(f"a point's values must be numbers: {dict(point)}")
-            for name, role, value in zip(features, roles, row, strict=True):
-                none = role in CAN_BE_ZERO and value == 0
+            for name, role, value, low in zip(features, roles, row, least, strict=True):
+                none = role in CAN_BE_ZERO and value == low == 0
                 if not np.isfinite(value) or not (role in AS_IT_IS or value > 0 or none):
                     raise UsageError(f"{name} cannot be {value:g}: it must be above zero")
             x.append(row)

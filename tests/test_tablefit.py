@@ -162,6 +162,30 @@ def test_points_are_checked(table: Path) -> None:
     assert api.predict(law, [{"params": "7B", "tokens": "2T", "loss": "3.1"}]) == one
 
 
+def test_zero_hours_are_predicted_where_the_law_has_seen_some() -> None:
+    rng = np.random.default_rng(0)
+    sizes, hours = (a.ravel() for a in np.meshgrid(np.geomspace(4e7, 1e9, 5), [0, 1, 3, 10, 30]))
+    words = 5 + 40 * (hours + 2 * (sizes / 4e7) ** 0.7) ** -0.5 + 0.1 * rng.normal(size=25)
+    task = describe_columns(["params=size", "hours=data"], ["wer"], None)
+    table = Table(np.stack([sizes, hours], axis=1), words[:, None], ("all",) * 25)
+    law = fit_table(task, table, "transferred", draws=20).law
+    points = [
+        {"params": 1e9, "hours": 0},
+        {"params": 1e9, "hours": 30},
+        {"params": 1e9, "hours": 1e5},
+    ]
+    none, known, far = api.predict(law, points)
+    assert none["values"]["wer"]["value"] == pytest.approx(
+        words[(hours == 0) & (sizes > 9e8)], abs=1
+    )
+    assert none["warnings"] == known["warnings"] == []
+    assert far["warnings"]
+    some = hours > 0
+    without = fit_table(task, table.rows(np.flatnonzero(some)), "transferred", draws=20).law
+    with pytest.raises(UsageError, match="hours cannot be 0"):
+        api.predict(without, points[:1])
+
+
 def test_the_commands_predict_and_allocate_from_json_and_tables(
     table: Path, tmp_path: Path
 ) -> None:

@@ -12,7 +12,7 @@ from sldagent.data.cleaning import is_label, is_planned
 from sldagent.data.frames import Frame
 from sldagent.data.naming import Meaning, NameGuess, can_be_none, guess_by_name, words_of
 from sldagent.errors import DataError
-from sldagent.scales import offset_of
+from sldagent.scales import AS_IT_IS, offset_of
 from sldagent.task import Role
 
 Floats = NDArray[np.float64]
@@ -336,10 +336,11 @@ def _may_group(frame: Frame, choice: Choice, wishes: Wishes) -> bool:
 
 
 def _is_scale(frame: Frame, choice: Choice) -> bool:
-    """Whether a feature's values are far enough apart, and its role sure, to be one of scale."""
+    """Whether a feature's role is sure and its values are apart, so that labels only name them."""
     numbers = frame.numbers(choice.name)
-    numbers = numbers[np.isfinite(numbers)]
-    return choice.sure and bool(numbers.max() >= _APART * numbers.min() > 0)
+    positive = numbers[numbers > 0]
+    apart = choice.role in AS_IT_IS or bool(positive.max() >= _APART * positive.min())
+    return choice.sure and apart
 
 
 def _is_step(name: str) -> bool:
