@@ -12,11 +12,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+import sldagent
 from sldagent.api.judging import make_evaluator
 from sldagent.config import EvaluationConfig
 from sldagent.cuts import Cut
@@ -184,19 +186,19 @@ def start() -> None:
         path = Path(folder) / "train.csv"
         path.write_text("\n".join(lines))
         seconds = []
-        for _ in range(3):
-            begin = time.perf_counter()
-            process = subprocess.Popen(
+        for i in range(3):
+            begin = time.time()
+            subprocess.run(
                 [sys.executable, "-m", "sldagent", "evolve", "--task", "parallel", "--data",
-                 str(path), "--generations", "0"],
-                cwd=folder, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
+                 str(path), "--generations", "0", "--name", f"start{i}"],
+                cwd=folder, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True,
             )  # fmt: skip
-            assert process.stderr is not None
-            for line in process.stderr:
-                if line.startswith("generation"):
-                    seconds.append(time.perf_counter() - begin)
-            process.wait()
-        print(f"start to first evaluation: {statistics.median(seconds):.1f} s ({seconds})")
+            first = min(
+                row["evaluated_at"]
+                for row in sldagent.open_run(f"start{i}", path.parent / "runs").rows()
+            )
+            seconds.append(datetime.fromisoformat(first).timestamp() - begin)
+        print(f"start to first evaluation: {statistics.median(seconds):.1f} s of {sorted(seconds)}")
 
 
 def help() -> None:
