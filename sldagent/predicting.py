@@ -117,9 +117,12 @@ def _table(
             if len(row) < len(features):
                 raise UsageError(f"a point's values must be numbers: {dict(point)}")
             for name, role, value, low in zip(features, roles, row, least, strict=True):
-                none = role in CAN_BE_ZERO and value == low == 0
-                if not np.isfinite(value) or not (role in AS_IT_IS or value > 0 or none):
-                    raise UsageError(f"{name} cannot be {value:g}: it must be above zero")
+                none = role in CAN_BE_ZERO and low == 0  # the law has seen rows with none
+                if not np.isfinite(value):
+                    raise UsageError(f"{name} cannot be {value:g}: it must be a finite number")
+                if not (role in AS_IT_IS or value > 0 or (none and value == 0)):
+                    least_words = "zero or more" if none else "above zero"
+                    raise UsageError(f"{name} cannot be {value:g}: it must be {least_words}")
             x.append(row)
             named.append(group)
             at.append(dict(zip(features, row, strict=True)))

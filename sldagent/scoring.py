@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+LEAST_GAIN = 0.05  # of the best start program's error, 1 - score, below which no search has won
 _MOST_ERROR = 2.0  # 1 - R² has no upper bound: one hopeless cut must not hide what the others say
 _LEAST_ERROR = 1e-3  # below it no difference tells laws apart
 _PER_NUMBER = 0.01  # for each fitted parameter and each literal in the law of one target

@@ -180,9 +180,11 @@ def test_zero_hours_are_predicted_where_the_law_has_seen_some() -> None:
     )
     assert none["warnings"] == known["warnings"] == []
     assert far["warnings"]
+    with pytest.raises(UsageError, match="hours cannot be -1: it must be zero or more"):
+        api.predict(law, [{"params": 1e9, "hours": -1}])
     some = hours > 0
     without = fit_table(task, table.rows(np.flatnonzero(some)), "transferred", draws=20).law
-    with pytest.raises(UsageError, match="hours cannot be 0"):
+    with pytest.raises(UsageError, match="hours cannot be 0: it must be above zero"):
         api.predict(without, points[:1])
 
 

@@ -11,8 +11,7 @@ from collections.abc import Callable, Sequence
 from sldagent.candidate import Candidate
 from sldagent.evolution.population import rank
 from sldagent.proposing.base import Member
-
-MARGIN = 0.05  # of the best start program's error, 1 - score
+from sldagent.scoring import LEAST_GAIN
 
 Load = Callable[[Sequence[int]], list[Member]]
 
@@ -34,7 +33,7 @@ class Champion:
         """The candidate and its program; None before there is a valid one."""
         if self._start is None or self._top is None:
             return self._top
-        allowed = (1 - MARGIN) * (1 - _score(self._start[0]))
+        allowed = (1 - LEAST_GAIN) * (1 - _score(self._start[0]))
         return self._top if 1 - _score(self._top[0]) <= allowed else self._start
 
     def challenge(self, candidate: Candidate) -> None:

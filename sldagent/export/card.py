@@ -18,6 +18,7 @@ from sldagent.export.winner import Found, Winner, covered, predict_largest
 from sldagent.laws import choosing, families
 from sldagent.laws.families.signs import takes_either_sign
 from sldagent.laws.warnings import noise_floor, table_warnings
+from sldagent.scoring import LEAST_GAIN
 
 _CALIBRATION_SHARE = 0.5  # of the draws and of the time, for refits to one cut's fit rows
 _PACKAGES = ("sldagent", "numpy", "scipy")
@@ -67,7 +68,7 @@ def make_card(
             "fit": _fit(winner),
             "cuts": [_cut(cut) for cut in found.candidate.evaluation.cuts],
             "held_out": _metrics(found.candidate.evaluation),
-            "selection": _selection(found.candidate, rows),
+            "selection": _selection(found, rows),
             "search": {
                 "run": row["name"],
                 "seed": row["config"].get("seed"),
@@ -176,7 +177,8 @@ def _cpu_seconds(found: Found) -> float:
     return float(sum(known.get("cpu", 0.0) for known in seconds))
 
 
-def _selection(chosen: Candidate, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _selection(found: Found, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    chosen = found.candidate
     valid = {row["program_hash"]: row for row in reversed(rows) if row["score"] is not None}
     rivals = [row for name, row in valid.items() if name != chosen.program_hash]
     rivals.sort(key=lambda row: (-row["score"], row["number"]))
@@ -188,6 +190,12 @@ def _selection(chosen: Candidate, rows: Sequence[dict[str, Any]]) -> dict[str, A
         "curse), the more the more programs were tried and the closer the next ones are. Only rows "
         "that chose nothing, such as a test split read once, say how good it is."
     )
+    best = found.run.best()
+    if better and best is not None and best[0].number == chosen.number:
+        words += (
+            " It is the best start program: what a search makes of it takes its place only "
+            f"with {LEAST_GAIN:.0%} less error, 1 - score, as smaller gains vanish on new rows."
+        )
     return {
         "score": own,
         "rank": better + 1,

@@ -5,9 +5,10 @@ from itertools import permutations
 from contracts.scripted_search import evaluation
 
 from sldagent.candidate import Candidate
-from sldagent.evolution.champion import MARGIN, Champion
+from sldagent.evolution.champion import Champion
 from sldagent.program import Program
 from sldagent.proposing.base import Member
+from sldagent.scoring import LEAST_GAIN
 
 # Number, generation, score: two start programs, and what the search made of them.
 START, LESS = (0, 0, 0.9), (1, 0, 0.8)
@@ -35,7 +36,7 @@ def number(found: Champion) -> int | None:
 
 
 def test_a_little_better_than_the_best_start_program_is_not_enough() -> None:
-    assert (1 - LITTLE[2]) > (1 - MARGIN) * (1 - START[2]) > (1 - MUCH[2])
+    assert (1 - LITTLE[2]) > (1 - LEAST_GAIN) * (1 - START[2]) > (1 - MUCH[2])
     assert number(champion()) is None
     assert number(champion(START, LESS)) == 0
     assert number(champion(START, LESS, LITTLE)) == 0

@@ -124,6 +124,16 @@ def test_the_card_says_what_one_must_know(run: Run, exported: Path) -> None:
         assert words in text
 
 
+def test_the_card_says_why_a_higher_score_was_not_taken(tmp_path: Path) -> None:
+    run = make_run(tmp_path, [START, BETTER])
+    start, program = next(iter(run.store.candidates())), Program(START)
+    run.keep_best(start, program)  # as where the search has gained too little
+    api.export_law(run, tmp_path / "law", Options(draws=0, baseline=False))
+    chosen = json.loads((tmp_path / "law" / "card.json").read_text("utf-8"))["selection"]
+    assert chosen["rank"] == 2
+    assert "takes its place only with 5% less error" in chosen["words"]
+
+
 def test_nothing_is_replaced_unasked(run: Run, exported: Path) -> None:
     with pytest.raises(UsageError, match=r"law\.py exists already"):
         api.export_law(run, exported, Options(draws=0, baseline=False))
