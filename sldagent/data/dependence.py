@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sldagent.data.choices import Choice, Use
-from sldagent.data.naming import Meaning, guess_by_name
+from sldagent.data.naming import Meaning, guess_by_name, is_shape
 from sldagent.scales import on_scale
 from sldagent.task import Role
 
@@ -19,7 +19,8 @@ Floats = NDArray[np.float64]
 
 # Standard deviation of what a product of powers of the others leaves, of a feature's own.
 _EXACT = 0.01
-# Compute is often estimated, so it may differ from the product by some per cent.
+# Compute is often estimated, and all parameters of a mixture are not quite active ones times
+# experts: these may differ from the product by some per cent.
 _NEAR = 0.05
 # Correlation of two measures of one thing, such as parameters with and without embeddings.
 _ALIKE = 0.98
@@ -48,9 +49,13 @@ def leave_out_determined(
         if name in asked or kept[name].role is Role.FRACTION:
             continue
         others = [n for n, c in kept.items() if n != name and c.role is not Role.FRACTION]
-        alike = [n for n in others if kept[n].role is kept[name].role and kept[n].role in _SINGLE]
-        reason = _same(name, alike, z) or _reason(
-            name, others, z, columns, codes, derived=_is_derived(name)
+        role = Role.SIZE if _is_shape(kept[name]) else kept[name].role
+        alike = [n for n in others if kept[n].role is role and role in _SINGLE]
+        loose = [] if kept[name].sure else [n for n in others if n not in alike]
+        reason = (
+            _same(name, alike, z)
+            or _in_order(name, loose, z, codes)
+            or _reason(name, others, z, columns, codes, near=_is_derived(name) or bool(alike))
         )
         if reason:
             reasons[name] = reason
@@ -62,12 +67,38 @@ def leave_out_determined(
 
 
 def _same(name: str, alike: list[str], z: dict[str, Floats]) -> str:
-    """Why a feature measures what another of its role measures; empty where none does."""
+    """Why a feature measures what another that is alike measures; empty where none does."""
     for other in alike:
         scale = float(z[name].std() * z[other].std())
         if scale > 0 and float((z[name] * z[other]).mean()) > _ALIKE * scale:
-            return f"moves as {other} does, which has the same role"
+            return f"moves as {other} does: their effects cannot be told apart"
     return ""
+
+
+def _in_order(name: str, others: list[str], z: dict[str, Floats], codes: NDArray[np.intp]) -> str:
+    """Why a feature whose name says little is but another, seen otherwise; empty where it is not.
+
+    In every group in which it varies it rises or falls with the other, as the n of a best-of-n does
+    with the divergence from the first policy.
+    """
+    for other in others:
+        of_group = []
+        for group in np.unique(codes):
+            a, b = _ranks(z[name][codes == group]), _ranks(z[other][codes == group])
+            if a.any():
+                of_group.append(
+                    abs(float(a @ b)) / np.sqrt(float(a @ a) * max(float(b @ b), 1e-300))
+                )
+        if of_group and min(of_group) > _ALIKE:
+            return f"moves as {other} does: their effects cannot be told apart"
+    return ""
+
+
+def _ranks(values: Floats) -> Floats:
+    """Ranks about zero, those of equal values equal."""
+    _, places, counts = np.unique(values.round(12), return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[places]
+    return np.asarray(ranks - ranks.mean())
 
 
 def _reason(
@@ -77,7 +108,7 @@ def _reason(
     columns: dict[str, Floats],
     codes: NDArray[np.intp],
     *,
-    derived: bool,
+    near: bool,
 ) -> str:
     """Why a feature is determined by others; empty where it is not."""
     for other in others:
@@ -91,7 +122,7 @@ def _reason(
         return ""
     powers = np.linalg.lstsq(design, z[name], rcond=1e-9)[0]
     left = float((z[name] - design @ powers).std())
-    if left > (_NEAR if derived else _EXACT) * own:
+    if left > (_NEAR if near else _EXACT) * own:
         return ""
     terms = [f"{n}^{p:.2g}" for n, p in zip(others, powers, strict=True) if abs(p) > 0.02]
     within = f" within {np.expm1(2 * left):.1%}" if left > 1e-9 else ""
@@ -123,6 +154,10 @@ def _worth(choice: Choice) -> tuple[int, int]:
     step = guess is not None and guess.meaning is Meaning.STEP
     rank = roles.index(choice.role) if choice.role in roles else len(roles)
     return (2 if _is_derived(choice.name) else int(step), rank)
+
+
+def _is_shape(choice: Choice) -> bool:
+    return choice.role is Role.COUNT and is_shape(choice.name)
 
 
 def _is_derived(name: str) -> bool:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sldagent.data.choices import Choice, Use, Wishes
 from sldagent.data.cleaning import is_label, is_planned
 from sldagent.data.frames import Frame
-from sldagent.data.naming import Meaning, NameGuess, can_be_none, guess_by_name, words_of
+from sldagent.data.naming import Meaning, NameGuess, can_be_none, guess_by_name, is_shape, words_of
 from sldagent.errors import DataError
 from sldagent.scales import AS_IT_IS, offset_of
 from sldagent.task import Role
@@ -62,6 +62,7 @@ def guess_columns(frame: Frame, wishes: Wishes) -> list[Choice]:
     shares = _shares(frame, wishes)
     choices = {name: _one(frame, name, wishes, shares) for name in frame.columns}
     _leave_out_steps(wishes, choices)
+    _find_size(wishes, choices)
     if wishes.groups is None:
         _choose_groups(frame, wishes, choices)
     _keep_chosen_times(frame, wishes, choices)
@@ -237,6 +238,22 @@ def _leave_out_steps(wishes: Wishes, choices: dict[str, Choice]) -> None:
         if seen and _is_step(name) and choice.use is Use.FEATURE and name not in wishes.roles:
             why = f"{seen[0]} says how far a run had come"
             choices[name] = Choice(name, Use.LEFT_OUT, why)
+
+
+def _find_size(wishes: Wishes, choices: dict[str, Choice]) -> None:
+    """Where no feature is a size, what a model is made of stands for it: width, features, trees.
+
+    Only where there is one such count: of several none is the size of the whole.
+    """
+    roles = [choice.role for choice in choices.values()]
+    shapes = [
+        name
+        for name, choice in choices.items()
+        if choice.role is Role.COUNT and is_shape(name) and name not in wishes.roles
+    ]
+    if Role.SIZE not in roles and len(shapes) == 1:
+        why = "its name; stands for the size, as there is no other"
+        choices[shapes[0]] = replace(choices[shapes[0]], role=Role.SIZE, why=why, sure=True)
 
 
 def _choose_groups(frame: Frame, wishes: Wishes, choices: dict[str, Choice]) -> None:

@@ -34,6 +34,11 @@ class NameGuess:
 
 # What a sampler or a solver takes is no progress of a run.
 _SOLVER_STEPS = r"(?:inference|sampling|sampler|denoising|diffusion|solver|search) steps?"
+# What a model that is no neural network is made of.
+_PARTS = (
+    r"feats?|features|codebook|centroids?|clusters?|components?|buckets?|neurons|trees|estimators"
+)
+_SPREADS = "sd|std|sem|se|stderr|var|variance|ci"
 # In order: the first that is found in the name's words, with blanks between, decides.
 _PATTERNS = [
     (re.compile(rf"\b(?:{pattern})\b"), meaning, role)
@@ -68,20 +73,28 @@ _PATTERNS = [
         (Meaning.RESULT, None, r"top ?[15]|recall|ndcg|mrr|map|ap ?[0-9]*|m?iou|s?fid|^is$"),
         (Meaning.RESULT, None, r"wer|cer|ter|chrf|meteor|cider|psnr|ssim|lpips|spearman|pearson"),
         (Meaning.RESULT, None, r"mcc|roc|auroc|returns?|regret|success(?: rate)?|rmsd"),
+        (Meaning.RESULT, None, rf"(?:val|valid|validation|dev|test|eval|train) (?:{_SPREADS})$"),
+        (Meaning.NOTE, None, r"^best(?! of)"),  # found after the fact
         (Meaning.SEED, None, r"seeds?|rng|trial|replicates?|repetition"),
         (Meaning.STATE, None, r"^(?:run )?(?:state|status)$"),
         (Meaning.RUN, None, r"unnamed(?: 0)?|index|idx|row"),
-        (Meaning.RUN, None, r"runs?|experiment|exp|job|uid|uuid|hash|^(?:id|name)$"),
+        (Meaning.RUN, None, r"runs?|experiment|exp|job|uid|uuid|hash$|^(?:id|name)$"),
         (Meaning.LABEL, None, r"id|name"),
-        (Meaning.DERIVED, Role.DATA, r"(?:tokens?|data) (?:per|to) (?:param|model)\w*"),
+        (Meaning.DERIVED, Role.DATA, r"(?:tok(?:en)?s?|data) (?:per|to) (?:param|model)\w*"),
         (Meaning.CAUSE, Role.UNIQUE_DATA, r"(?:unique|uniq|distinct)(?: \w+)*|u|u d|d u"),
         (Meaning.CAUSE, Role.FRACTION, r"frac|fractions?|shares?|proportions?|prop|ratio|pct"),
         (Meaning.CAUSE, Role.FRACTION, r"percent|percentage|mix|mixture|dropout|sparsity"),
         (Meaning.CAUSE, Role.BATCH, r"batch(?:size)?|bsz|bs|gbs|mbs|tokens per (?:batch|step)"),
-        (Meaning.CAUSE, Role.SIZE, r"n?params?|parameters?|non emb(?:edding)?"),
+        (Meaning.DERIVED, Role.SIZE, r"^(?:\w+ )?(?:size|disk|footprint) [kmgt]i?b$"),
+        (Meaning.CAUSE, Role.SIZE, r"n?params?|parameters?|non ?emb(?:edding)?"),
         (Meaning.CAUSE, Role.RATE, r"lr|learning ?rate|eta|weight decay|wd|step size"),
         (Meaning.CAUSE, Role.COUNT, r"vocab(?:ulary)?|experts?|heads?|layers?|depth|width|hidden"),
-        (Meaning.CAUSE, Role.COUNT, r"d (?:model|ff)|dim|embd|streams?|parallel|top k|epochs?"),
+        (
+            Meaning.CAUSE,
+            Role.COUNT,
+            r"d (?:model|ff)|dim|embd|streams?|parallel|top k|epochs?",
+        ),
+        (Meaning.CAUSE, Role.COUNT, rf"bits|{_PARTS}"),
         (
             Meaning.CAUSE,
             Role.COUNT,
@@ -99,6 +112,11 @@ _PATTERNS = [
         (Meaning.CAUSE, Role.DATA, r"molecules|graphs|users|items|interactions|seqs"),
         (Meaning.CAUSE, Role.DATA, r"episodes?|trajectories|transitions|labels|shots|prompts"),
         (Meaning.CAUSE, Role.DATA, r"chars|bytes|documents?|docs|sequences|train size|n ?train"),
+        (
+            Meaning.CAUSE,
+            Role.DATA,
+            r"rows|obs|observations|ratings|snippets|patches|instances|rounds",
+        ),
         (Meaning.CAUSE, Role.DATA, r"^d$"),
         (Meaning.CAUSE, Role.SIZE, r"model|sizes?|^n$|weights"),
     )
@@ -113,6 +131,10 @@ _COUNTED = {
 }  # fmt: skip
 _FALLING = re.compile(
     r"\b(?:loss|losses|ppl|perplexity|nll|bp[bc]|cross entropy|xent|err|error|r?mse|mae|[wc]er)\b"
+)
+_KINDS_OF_SIZE = ("active", "activated", "total", "dense", "base", "encoder", "decoder", "backbone")
+_SHAPE = re.compile(
+    rf"\b(?:{_PARTS}|heads?|layers?|depth|width|hidden|d (?:model|ff)|dim|embd|rank)\b"
 )
 _LOGARITHMS = {"log10": "log10", "log2": "log2"}
 
@@ -129,6 +151,8 @@ def guess_by_name(name: str) -> NameGuess | None:
     words = words_of(name)
     multiple = _THOUSANDS.get(words[-1], "") if len(words) > 1 else ""
     text = " ".join(words[:-1] if multiple else words)
+    if multiple and text in _KINDS_OF_SIZE:
+        return NameGuess(Meaning.CAUSE, Role.SIZE, f"{multiple} of parameters")
     for pattern, meaning, role in _PATTERNS:
         if pattern.search(text):
             unit = _unit(text, role)
@@ -149,6 +173,11 @@ def can_be_none(name: str, role: Role | None) -> bool:
     guess = guess_by_name(name)
     spent = guess is not None and guess.meaning in (Meaning.STEP, Meaning.DERIVED)
     return role in CAN_BE_ZERO and not spent
+
+
+def is_shape(name: str) -> bool:
+    """Whether a count says how large a model is, such as its width."""
+    return bool(_SHAPE.search(" ".join(words_of(name))))
 
 
 def falls_by_name(name: str) -> bool:

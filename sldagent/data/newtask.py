@@ -5,8 +5,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from sldagent.cuts import Cut, make_cuts
 from sldagent.data import cleaning
 from sldagent.data.checks import Check, check_table
@@ -15,10 +13,10 @@ from sldagent.data.dependence import leave_out_determined
 from sldagent.data.drawing import LEGEND, draw_cut
 from sldagent.data.frames import Frame, files_sha256
 from sldagent.data.guess import guess_columns
+from sldagent.data.idle import leave_out_idle
 from sldagent.data.naming import falls_by_name
 from sldagent.data.packaged import packaged_folder
 from sldagent.data.rows import (
-    feature_values,
     group_names,
     large_groups,
     make_table,
@@ -134,11 +132,11 @@ def draft_task(
     keep, found = large_groups(groups)
     findings += found
     frame = frame.rows(keep)
-    groups = tuple(np.array(groups, dtype=object)[keep])
-    features = [c for c in choices if c.use is Use.FEATURE]
-    x = np.stack([feature_values(frame, c) for c in features], axis=1)
-    codes = Table(x, x, groups).group_codes
-    choices = leave_out_determined(choices, x, codes, tuple(wishes.roles))
+    asked = tuple(wishes.roles)
+    table = make_table(frame, choices, wishes.targets)
+    choices = leave_out_determined(choices, table.x, table.group_codes, asked)
+    table = make_table(frame, choices, wishes.targets)
+    choices = leave_out_idle(choices, table.x, table.y, table.group_codes, asked)
     _require_features(frame, choices)
     table = make_table(frame, choices, wishes.targets)
     task = _task(path, name or _name_of(path), choices, wishes, [*notes, *map(str, findings)])

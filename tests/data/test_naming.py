@@ -5,25 +5,41 @@ import pytest
 from sldagent.data.naming import Meaning, guess_by_name, words_of
 
 CAUSES = {
-    "size": "params N n_params model_size nonVocabParameters dense_parameter_count active_params",
-    "data": "tokens D data_size num_characters trainTokens tok_B images num_episodes n_users",
+    "size": (
+        "params N n_params model_size nonVocabParameters "
+        "dense_parameter_count active_params active_M n_nonemb"
+    ),
+    "data": (
+        "tokens D data_size num_characters trainTokens tok_B images "
+        "num_episodes n_users n_rows rounds n_docs"
+    ),
     "unique_data": "unique_tokens U D_U distinct_examples uniqTok",
     "rate": "lr learning_rate peak_lr learningRate weight_decay",
     "batch": "bsz batch_size global_batch batchsize",
     "fraction": "proportion_domain_1 web_share code_ratio dropout pct_math",
     "logged": "log_flops log10_C logN ln_params",
-    "count": "num_experts vocab_size n_layers d_model parallel_size epochs num_inference_steps",
+    "count": (
+        "num_experts vocab_size n_layers d_model parallel_size epochs "
+        "num_inference_steps hash_dim n_feats w_bits"
+    ),
 }
 MEANINGS = {
-    Meaning.DERIVED: "flops C compute tokens_per_param train_gflops totalPFLOPs macs",
+    Meaning.DERIVED: (
+        "flops C compute tokens_per_param tok_per_param size_MB train_gflops totalPFLOPs macs"
+    ),
     Meaning.STEP: "step _step global_step train/global_step iteration",
-    Meaning.RESULT: "loss val/loss train_loss ppl accuracy eval/nll top5 HR@10 FID-50k mean_return",
-    Meaning.RUN: "run run_id Name id experiment",
+    Meaning.RESULT: (
+        "loss val/loss train_loss ppl accuracy eval/nll top5 "
+        "HR@10 FID-50k mean_return val_sd test_acc_sem"
+    ),
+    Meaning.RUN: "run run_id Name id experiment hash",
     Meaning.LABEL: "dataset_name env_id",
     Meaning.SEED: "seed data_seed",
     Meaning.STATE: "State status",
     Meaning.CLOCK: "Wall_time _timestamp _runtime Created gpu_hours date fit_s wall_h train_hrs",
-    Meaning.NOTE: "usd cost price_eur grad_norm tokens_per_sec Notes Tags tokens/s s/it git_commit",
+    Meaning.NOTE: (
+        "usd cost price_eur grad_norm tokens_per_sec Notes Tags tokens/s s/it git_commit best_ckpt"
+    ),
 }
 
 

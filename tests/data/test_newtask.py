@@ -133,7 +133,7 @@ def test_what_the_model_sets_is_left_out_and_its_name_is_no_group(tmp_path: Path
     rows = [(f"M-{short(n)}", n, *shape[n], d, y) for n, d, y in GRID]
     made = draft(table(tmp_path, "model_name params layers lr tokens loss", rows))
     assert roles(made) == "params=size tokens=data"
-    assert reason(made, "layers") == "one value for each params: their effects cannot be told apart"
+    assert reason(made, "layers") == "moves as params does: their effects cannot be told apart"
     assert reason(made, "lr").startswith("one value for each params")
     assert made.task.group_column is None
 
@@ -249,6 +249,49 @@ def test_names_that_say_nothing_are_judged_by_values(tmp_path: Path) -> None:
     assert roles(made) == "alpha=size beta=count gamma=rate delta=logged"
     assert all(not c.sure for c in made.columns if c.use is Use.FEATURE)
     assert made.task.group_column == "flag"
+
+
+def test_what_a_model_is_made_of_is_its_size_where_nothing_else_is(tmp_path: Path) -> None:
+    rows = [(w, d, w**-0.3 + d**-0.2) for w, d in product((64, 256, 1024, 4096), (300, 3000, 9000))]
+    made = draft(table(tmp_path, "hash_dim n_docs err", rows), ["err"])
+    assert roles(made) == "hash_dim=size n_docs=data"
+    both = [(n, w, d, y) for n, (w, d, y) in zip((3, 1, 2) * 4, rows, strict=True)]
+    assert roles(draft(table(tmp_path, "params width n_docs err", both), ["err"])).startswith(
+        "params=size width=count"
+    )
+
+
+def test_a_measurement_that_tells_nothing_is_left_out(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    rows = []
+    for n, d, y in GRID:
+        distance = np.exp(rng.normal())
+        rows.append((n, d, rng.uniform(0.007, 0.012), distance, y + 0.1 * distance))
+    made = draft(table(tmp_path, "params tokens load_balance distance loss", rows))
+    assert roles(made) == "params=size tokens=data distance=size"
+    assert reason(made, "load_balance").endswith("of a target [--role load_balance=rate]")
+    asked = draft(tmp_path / "runs.csv", roles={"load_balance": "rate"})
+    assert "load_balance=rate" in roles(asked)
+
+
+def test_what_is_another_column_seen_otherwise_is_left_out(tmp_path: Path) -> None:
+    rows = []
+    for n in SIZES[:4]:
+        for k in (2, 4, 8, 16, 64, 256):
+            rows.append((n, np.log(k) - (k - 1) / k, k, "bon", n**0.1 * np.log(k)))
+            rows.append((n, 0.3 * k, 0, "rl", n**0.1 * np.log(k) - 0.01 * k))
+    made = draft(table(tmp_path, "params kl best_of how reward", rows), ["reward"])
+    assert roles(made) == "params=size kl=size"
+    assert reason(made, "best_of").startswith("moves as kl does")
+
+
+def test_the_bytes_of_a_file_are_left_out_rather_than_its_bits(tmp_path: Path) -> None:
+    rows = [
+        (b, n, d, n * b / 8e6, y + np.exp(-b)) for b, (n, d, y) in product((3, 4, 8), GRID[::2])
+    ]
+    made = draft(table(tmp_path, "w_bits params tokens size_MB loss", rows))
+    assert roles(made) == "w_bits=count params=size tokens=data"
+    assert reason(made, "size_MB").startswith("proportional to")
 
 
 def test_a_loss_that_is_aimed_at_falls(tmp_path: Path) -> None:

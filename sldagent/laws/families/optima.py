@@ -9,22 +9,23 @@ from sldagent.laws.families.powers import exponent
 from sldagent.task import Role
 
 _STEP = "optimum lr = c N^a D^b, batch = d D^e: Step Law, Li et al. 2025, arXiv 2503.04715"
-_PLAIN = ("valley", "tied_valley", "surface")
+_PLAIN = ("valley", "steady_valley", "tied_valley", "surface")
 _SURFACE = "quadratic response surface in logarithms, Box & Wilson 1951"
 
 
 def optima(f: Features) -> Iterator[Law]:
     """Valleys over what scales in what is tuned (rate, batch).
 
-    The scales are all resources, or size and data alone; of `valley`, `tied_valley` and `surface`
-    also all but one of the counts, which may be of no account. With base = E + sum A_x x^-a_x over
-    them, and for each tuned t the distance v_t = ln t - m_t - sum c_tx ln x from its drifting
+    The scales are all resources, or size and data alone; of `valley`, `steady_valley`,
+    `tied_valley` and `surface` also all but one of the counts, which may be of no account, or one
+    tuned setting alone, as few runs allow few constants. With base = E + sum A_x x^-a_x over the
+    scales, and for each tuned t the distance v_t = ln t - m_t - sum c_tx ln x from its drifting
     optimum:
 
-    `valley` base + sum H_t v_t^2; `tied_valley` measures the rate's distance also against the
-    batch; `drifting_valley` lets the curvatures H_t prod x^h_tx drift; `relative_valley`
-    base (1 + sum h_t v_t^2); `skewed_valley` prices too high and too low differently, by
-    H_t (exp(s v) - s v - 1)/s^2.
+    `valley` base + sum H_t v_t^2; in `steady_valley` the optima stay where they are; `tied_valley`
+    measures the rate's distance also against the batch; `drifting_valley` lets the curvatures
+    H_t prod x^h_tx drift; `relative_valley` base (1 + sum h_t v_t^2); `skewed_valley` prices too
+    high and too low differently, by H_t (exp(s v) - s v - 1)/s^2.
 
     Surfaces are polynomials in all logarithms, linear in every coefficient: `surface` is quadratic,
     `cubic_surface` adds the third powers of what is tuned, which make one side of the valley
@@ -41,9 +42,17 @@ def optima(f: Features) -> Iterator[Law]:
         yield from _surfaces(f, scales, tuned)
     for count in f.with_role(Role.COUNT):
         fewer = tuple(slot for slot in resources if slot is not count)
-        for law in (*_valleys(f, fewer, tuned), *_surfaces(f, fewer, tuned)):
-            if fewer != main and law.name.removeprefix("signed ").partition("(")[0] in _PLAIN:
-                yield law
+        if fewer != main:
+            yield from _plain(f, fewer, tuned)
+    for one in tuned if len(tuned) > 1 else ():
+        for scales in dict.fromkeys((resources, main)):
+            yield from _plain(f, scales, (one,))
+
+
+def _plain(f: Features, scales: tuple[Slot, ...], tuned: tuple[Slot, ...]) -> Iterator[Law]:
+    for law in (*_valleys(f, scales, tuned), *_surfaces(f, scales, tuned)):
+        if law.name.removeprefix("signed ").partition("(")[0] in _PLAIN:
+            yield law
 
 
 def _valleys(f: Features, scales: tuple[Slot, ...], tuned: tuple[Slot, ...]) -> Iterator[Law]:
@@ -64,8 +73,11 @@ def _valleys(f: Features, scales: tuple[Slot, ...], tuned: tuple[Slot, ...]) -> 
 
     valley = [*fixed, *curved, *centres]
     yield law("valley", f"{base} + {plain}", valley)
-    rate, batch = f.single(Role.RATE), f.single(Role.BATCH)
-    if rate is not None and batch is not None:
+    if scales:
+        still = " + ".join(f"H_{t.symbol}*{_distance(t, ())}**2" for t in tuned)
+        middles = [p for t in tuned for p in _centre(t, ())]
+        yield law("steady_valley", f"{base} + {still}", [*fixed, *curved, *middles])
+    if f.single(Role.RATE) in tuned and f.single(Role.BATCH) in tuned:
         tied = plain.replace(away["eta"], f"({away['eta']} - c_eta_b*ln(b))")
         yield law("tied_valley", f"{base} + {tied}", [*valley, shape("c_eta_b", -2.0, 2.0)])
     drift = " + ".join(

@@ -1,0 +1,94 @@
+"""Columns of measurements that no target depends on, such as how evenly experts were used.
+
+A log holds numbers that nobody chose. What a name tells is settled by the name; of the others a
+number that is another in nearly every row was measured, and is a feature only if it says something
+about a target that the chosen ones do not.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import combinations_with_replacement
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import fdtrc
+
+from sldagent.data.choices import Choice, Use
+from sldagent.scales import on_scale
+
+Floats = NDArray[np.float64]
+
+_MEASURED = 0.5  # of the rows have a value of their own
+_CHANCE = 0.01  # that a number without a bearing on a target is kept
+_LEFT = 10  # rows beyond the terms of the surface, so that the test says something
+
+
+def leave_out_idle(
+    choices: Sequence[Choice], x: Floats, y: Floats, codes: NDArray[np.intp], asked: Sequence[str]
+) -> list[Choice]:
+    """The choices, with measured features left out that tell nothing of any target.
+
+    A quadratic surface in the scales of the other features, each group with a level of its own, is
+    compared with one that has the number and its square as well (F-test).
+
+    Args:
+        choices: Of all columns; only features whose role is a guess are looked at.
+        x: Values (N, F) of the features, in the order of their choices.
+        y: Targets (N, T).
+        codes: Number of each row's group.
+        asked: Features whose role the user gave: these stay.
+    """
+    features = [choice for choice in choices if choice.use is Use.FEATURE]
+    columns = {
+        c.name: _standard(on_scale(values, c.role), codes)
+        for c, values in zip(features, x.T, strict=True)
+    }
+    targets = [_standard(np.log(t) if (t > 0).all() else t, codes) for t in y.T]
+    idle = []
+    for choice, values in zip(features, x.T, strict=True):
+        measured = len(np.unique(values)) > _MEASURED * len(values)
+        if choice.sure or choice.name in asked or not measured or len(columns) < 2:
+            continue
+        own = columns.pop(choice.name)
+        surface = _surface(list(columns.values()))
+        if all(_chance(t, surface, own, codes) > _CHANCE for t in targets):
+            idle.append(choice.name)
+        else:
+            columns[choice.name] = own
+    why = "differs from row to row, as what is measured does, and tells nothing of a target"
+    return [
+        replace(c, use=Use.LEFT_OUT, role=None, why=f"{why} [--role {c.name}={c.role}]")
+        if c.name in idle
+        else c
+        for c in choices
+    ]
+
+
+def _standard(values: Floats, codes: NDArray[np.intp]) -> Floats:
+    """Without the mean of the group, in standard deviations."""
+    means = np.bincount(codes, values) / np.bincount(codes)
+    centred = values - means[codes]
+    return np.asarray(centred / (centred.std() or 1.0))
+
+
+def _surface(columns: Sequence[Floats]) -> Floats:
+    pairs = combinations_with_replacement(columns, 2)
+    return np.stack([*columns, *(a * b for a, b in pairs)], axis=1)
+
+
+def _chance(target: Floats, surface: Floats, own: Floats, codes: NDArray[np.intp]) -> float:
+    """How often a number without a bearing on the target would explain as much of it as this."""
+    levels = (codes[:, None] == np.unique(codes)).astype(float)
+    less = np.column_stack([levels, surface])
+    more = np.column_stack([less, own, own**2])
+    terms = np.linalg.matrix_rank(more)
+    left = len(target) - terms
+    gained = terms - np.linalg.matrix_rank(less)
+    if left < _LEFT or not gained:
+        return 0.0
+    without, with_it = (_misfit(design, target) for design in (less, more))
+    return float(fdtrc(gained, left, (without - with_it) / gained / max(with_it / left, 1e-300)))
+
+
+def _misfit(design: Floats, target: Floats) -> float:
+    return float(((target - design @ np.linalg.lstsq(design, target, rcond=None)[0]) ** 2).sum())
