@@ -81,3 +81,12 @@ def test_many_features_have_few_laws() -> None:
     laws = applicable((Role.COUNT,) * 16)
     assert 16 < len(laws) < 500
     assert any(len(law.slots) == 16 for law in laws)
+
+
+def test_few_parameters_are_enough_for_one_tuned_setting() -> None:
+    """Ninety runs of three optimizers leave nine parameters a group."""
+    roles = (Role.SIZE, Role.DATA, Role.RATE, Role.BATCH)
+    names = {law.name for law in applicable(roles, limit=9)}
+    assert {"valley(N,D,eta)", "valley(N,D,b)", "steady_valley(N,D,eta,b)"} <= names
+    assert "valley(N,D,eta,b)" not in names
+    assert find("valley", roles).name == "valley(N,D,eta,b)"

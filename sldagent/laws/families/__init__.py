@@ -43,6 +43,8 @@ def _expand(roles: tuple[Role | None, ...], signed: bool) -> tuple[Law, ...]:
 def find(name: str, roles: Sequence[Role | None]) -> Law:
     """The law of that name, or the shortest one of that family, over features of such roles.
 
+    Of laws over what is tuned the shortest one over all of it.
+
     Raises:
         DataError: there is none; the message lists the families that there are.
     """
@@ -54,9 +56,13 @@ def find(name: str, roles: Sequence[Role | None]) -> Law:
     bare = name.removeprefix("signed ")
     related = [law for law in laws if _family(law) == bare]
     if related:
-        return min(related, key=lambda law: len(law.parameters))
+        return min(related, key=lambda law: (-_tuned(law), len(law.parameters)))
     known = ", ".join(sorted({_family(law) for law in laws}))
     raise DataError(f"no law {name!r} for these features; there are {known or 'none'}")
+
+
+def _tuned(law: Law) -> int:
+    return sum(slot.role in (Role.RATE, Role.BATCH) for slot in law.slots)
 
 
 def _family(law: Law) -> str:
