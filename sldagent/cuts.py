@@ -125,7 +125,8 @@ def _rows_at_or_above(values: Floats) -> Floats:
 
 def _name(kind: CutKind, axes: tuple[int, ...], task: Task, table: Table, held_out: Rows) -> str:
     """`tokens>2e10` where the groups that are cut share a threshold, else the held-out share."""
-    share = f"top {100 * len(held_out) / len(table):.0f}%"
+    falling = kind is not CutKind.FAR and all(task.features[axis].falls for axis in axes)
+    share = f"{'lowest' if falling else 'top'} {100 * len(held_out) / len(table):.0f}%"
     names = [task.feature_names[axis] for axis in axes]
     if kind is CutKind.FAR:
         return f"far from the centre, {share}"

@@ -34,6 +34,7 @@ class FittedLaw:
         ensemble: The law and those as good beyond the data, each with its refits.
         box: Least and largest training value of each feature (2, F).
         level: Of intervals for parameters and decisions; `ensemble.level` is that of predictions.
+        group_column: Names a row's group; parts joined by `+` where several do.
     """
 
     features: tuple[str, ...]
@@ -42,6 +43,7 @@ class FittedLaw:
     ensemble: Ensemble
     box: Floats
     level: float
+    group_column: str | None = None
 
     @property
     def drawn(self) -> Bootstrap:
@@ -106,6 +108,7 @@ class FittedLaw:
             "targets": list(self.targets),
             "box": self.box.tolist(),
             "level": self.level,
+            "group_column": self.group_column,
             "stretch": self.ensemble.stretch,
             "prediction_level": self.ensemble.level,
             "members": [
@@ -143,6 +146,7 @@ class FittedLaw:
             Ensemble(members, float(data["stretch"]), float(data["prediction_level"])),
             np.array(data["box"], dtype=float),
             float(data["level"]),
+            data.get("group_column"),
         )
 
 

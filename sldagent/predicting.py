@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sldagent.data.tables import JOIN
 from sldagent.data.units import parse_number
 from sldagent.errors import UsageError
 from sldagent.fitted import FittedLaw
@@ -29,7 +30,8 @@ def predict_fitted(law: FittedLaw, points: Sequence[Mapping[str, Any]]) -> list[
     """Rows of `api.predict` by a fitted law."""
     if not points:
         return []
-    x, groups, at = _table(points, law.features, law.roles, law.groups, law.box[0])
+    asked = [_group_of(point, law.group_column) for point in points]
+    x, groups, at = _table(points, asked, law.features, law.roles, law.groups, law.box[0])
     far = [law.far(x[[i]]) for i in range(len(x))]
     return _rows(law.predict(x, groups), law.targets, groups, at, far, law.ensemble.level)
 
@@ -46,7 +48,8 @@ def predict_run(
     roles = [column.role for column in task.features]
     known = found.table
     least = known.x.min(axis=0)
-    x, groups, at = _table(points, task.feature_names, roles, known.group_names, least)
+    asked = [_group_of(point, task.group_column) for point in points]
+    x, groups, at = _table(points, asked, task.feature_names, roles, known.group_names, least)
     far = [extrapolation_warnings(known.x, x[[i]], roles) for i in range(len(x))]
     interval = look_ahead(found, refitter, x, groups, level, _DRAWS, seconds)
     return _rows(interval, task.target_names, groups, at, far, level)
@@ -91,27 +94,48 @@ def _chosen(group: str | None, known: Sequence[str]) -> list[str]:
     return [group]
 
 
+def point_names(features: Sequence[str], group_column: str | None) -> list[str]:
+    """What a point may have: features, `group`, the group column or its parts."""
+    columns = [] if group_column is None else [group_column, *group_column.split(JOIN)]
+    return list(dict.fromkeys([*features, _GROUP, *columns]))
+
+
+def _group_of(point: Mapping[str, Any], column: str | None) -> str | None:
+    """The group that a point names: by `group`, by the group column or by all parts of it."""
+    if _GROUP in point:
+        return str(point[_GROUP])
+    if column is None:
+        return None
+    parts = [column] if column in point else column.split(JOIN)
+    given = [part for part in parts if part in point]
+    if given and len(given) < len(parts):
+        missing = ", ".join(part for part in parts if part not in point)
+        raise UsageError(f"a point that names a group by {given[0]} needs {missing} too")
+    return JOIN.join(str(point[part]) for part in parts) if given else None
+
+
 def _table(
     points: Sequence[Mapping[str, Any]],
+    asked: Sequence[str | None],
     features: Sequence[str],
     roles: Sequence[Role | None],
     groups: Sequence[str],
     least: Floats,
 ) -> tuple[Floats, list[str], list[dict[str, float]]]:
-    """Points as (N, F) with a group each; a point that names none stands for all groups.
+    """Points as (N, F) with a group each; a point that asks for none stands for all groups.
 
     A feature can be zero where the `least` value that its law was fitted to is.
 
     What a point has beside the features, as rows of a table do, is not looked at.
     """
     x, named, at = [], [], []
-    for point in points:
+    for point, wanted in zip(points, asked, strict=True):
         given = {name: value for name, value in point.items() if name in features}
         if len(given) < len(features):
             wrong = [name for name in point if name not in features and name != _GROUP]
-            what = f"no feature '{wrong[0]}'" if wrong else "a value is missing"
+            what = f"no feature '{wrong[0]}'" if wrong and not wanted else "a value is missing"
             raise UsageError(f"{what}: a point has a number for each of {', '.join(features)}")
-        for group in _chosen(point.get(_GROUP), groups):
+        for group in _chosen(wanted, groups):
             numbers = [parse_number(given[name]) for name in features]
             row = [number for number in numbers if number is not None]
             if len(row) < len(features):

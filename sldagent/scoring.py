@@ -18,13 +18,13 @@ def possible_range(y: NDArray[np.float64]) -> tuple[float, float]:
     """Between what targets like these (N, T) can be.
 
     A guess from the values: what is positive stays so, and what lies between 0 and 1, or reaches 50
-    and not 100, is taken for an accuracy or an error rate, of which some may be 0.
+    and no more than 100, is taken for an accuracy or an error rate, of which some may be at an end.
     """
     if np.any(y < 0):
         return -np.inf, np.inf
-    if np.all(y < 1) and np.any(y > 0):
+    if np.all(y <= 1) and np.any((y > 0) & (y < 1)):
         return 0.0, 1.0
-    if np.all(y < 100) and np.any(y > _SURELY_PERCENT):
+    if np.all(y <= 100) and np.any((y > _SURELY_PERCENT) & (y < 100)):
         return 0.0, 100.0
     return -np.inf if np.any(y == 0) else 0.0, np.inf
 

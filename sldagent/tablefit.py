@@ -180,7 +180,9 @@ def fit_table(
         members, table.x, table.y, table.groups, cuts, best.units, level=level, draws=draws
     )
     box = np.stack([table.x.min(axis=0), table.x.max(axis=0)])
-    fitted = FittedLaw(task.feature_names, roles, task.target_names, ensemble, box, level)
+    fitted = FittedLaw(
+        task.feature_names, roles, task.target_names, ensemble, box, level, task.group_column
+    )
     return TableFit(task, table, fitted, choice, why)
 
 

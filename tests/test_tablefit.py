@@ -162,6 +162,40 @@ def test_points_are_checked(table: Path) -> None:
     assert api.predict(law, [{"params": "7B", "tokens": "2T", "loss": "3.1"}]) == one
 
 
+def test_points_name_a_group_by_its_own_columns(tmp_path: Path) -> None:
+    file = tmp_path / "runs.csv"
+    levels = {("a", "adam"): 1.0, ("a", "sgd"): 2.0, ("b", "adam"): 3.0, ("b", "sgd"): 4.0}
+    lines = ["params,tokens,data,optimizer,loss"]
+    for n in np.geomspace(1e7, 1e9, 4):
+        for d in np.geomspace(1e9, 1e11, 4):
+            for (data, optimizer), level in levels.items():
+                loss = level + 400 * n**-0.34 + 400 * d**-0.28
+                lines.append(f"{n},{d},{data},{optimizer},{loss}")
+    file.write_text("\n".join(lines) + "\n")
+    columns = ["params=size", "tokens=data"]
+    law = api.fit(
+        file, features=columns, targets=["loss"], group=["data", "optimizer"], law="chinchilla",
+        draws=20,
+    ).law  # fmt: skip
+    law = FittedLaw.from_dict(json.loads(json.dumps(law.as_dict())))
+    where = {"params": 1e9, "tokens": 1e11}
+    (row,) = api.predict(law, [{**where, "data": "b", "optimizer": "adam"}])
+    assert row["group"] == "b+adam"
+    assert len(api.predict(law, [where])) == 4
+    with pytest.raises(UsageError, match="names a group by data needs optimizer too"):
+        api.predict(law, [{**where, "data": "b"}])
+    with pytest.raises(UsageError, match="no group 'b\\+lion'"):
+        api.predict(law, [{**where, "data": "b", "optimizer": "lion"}])
+    common = ("predict", str(file), "--target", "loss", "--law", "chinchilla", "--feature",
+              columns[0], "--feature", columns[1], "--column", "data", "--column",
+              "optimizer", "--at")  # fmt: skip
+    done = sldagent(*common, "params=1e9,tokens=1e11,data=b,optimizer=sgd", cwd=tmp_path, env=None)
+    assert done.stdout.startswith("[b+sgd] at params=1e+09"), done.stderr
+    assert "form unknown" in done.stdout
+    done = sldagent(*common, "params=1e9,tokens=1e11,optimiser=sgd", cwd=tmp_path, env=None)
+    assert "no feature or group column 'optimiser'" in done.stderr
+
+
 def test_zero_hours_are_predicted_where_the_law_has_seen_some() -> None:
     rng = np.random.default_rng(0)
     sizes, hours = (a.ravel() for a in np.meshgrid(np.geomspace(4e7, 1e9, 5), [0, 1, 3, 10, 30]))
@@ -205,7 +239,7 @@ def test_the_commands_predict_and_allocate_from_json_and_tables(
     assert (code, err) == (0, "")
     assert out.splitlines()[0].startswith("[all_data] at params=7e+10, tokens=1.4e+12: loss 1.9")
     assert "parameters ± " in out
-    assert "form ± " in out
+    assert "form unknown" in out
     code, out, _ = call("allocate", "fit.json", "--flops", "1e22", "--json")
     assert json.loads(out)[0]["size"] > 1e9
     code, out, _ = call(

@@ -2,7 +2,16 @@
 
 from sldagent.api.comparing import bench, bench_markdown
 from sldagent.api.exports import export_bundle, export_harbor, export_law, export_sldbench, load_law
-from sldagent.api.fits import allocate, fit, load_fit, plot_fit, predict, price_worth, read_number
+from sldagent.api.fits import (
+    allocate,
+    fit,
+    load_fit,
+    plot_fit,
+    point_names,
+    predict,
+    price_worth,
+    read_number,
+)
 from sldagent.api.judging import (
     build_evaluator,
     evaluate,
@@ -72,6 +81,7 @@ __all__ = [
     "parse_roles",
     "plan",
     "plot_fit",
+    "point_names",
     "predict",
     "price_worth",
     "read_number",

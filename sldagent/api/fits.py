@@ -23,7 +23,7 @@ def fit(
     data: str | None = None,
     features: "Sequence[str]" = (),
     targets: "Sequence[str]" = (),
-    group: str | None = None,
+    group: "str | Sequence[str] | None" = None,
     law: str = "auto",
     draws: int = 500,
     level: float = 0.95,
@@ -34,8 +34,9 @@ def fit(
 
     Either `table` (a CSV or parquet file) with `targets` and `features` as NAME=ROLE, or a `task`
     whose rows are found as everywhere. Where no feature is named, all columns but those in
-    `ignore` are guessed, with `roles` by column for some. The result has `report()`, `fit`, and
-    with `law` what predicts and allocates.
+    `ignore` are guessed, with `roles` by column for some. Of several `group` columns each
+    combination has constants of its own. The result has `report()`, `fit`, and with `law` what
+    predicts and allocates.
     """
     from sldagent.data.sources import load_or_measured
     from sldagent.data.tables import read_table
@@ -43,11 +44,11 @@ def fit(
 
     _require("level", level, 1.0)
     if table is not None and not features:
-        groups = None if group is None else [group]
+        groups = [group] if isinstance(group, str) else list(group or ()) or None
         made = task_from_table(table, targets, groups, ignore, roles)
         return fit_table(*made, law, draws, level)
     if table is not None:
-        described = describe_columns(features, targets, group)
+        described = describe_columns(features, targets, _joined(group))
         return fit_table(described, read_table(Path(table), described), law, draws, level)
     if task is None:
         raise UsageError("fit needs a table or a task")
@@ -55,15 +56,25 @@ def fit(
     return fit_table(chosen, rows, law, draws, level)
 
 
+def _joined(group: "str | Sequence[str] | None") -> str | None:
+    from sldagent.data.tables import JOIN
+
+    return group if isinstance(group, str) else JOIN.join(group or ()) or None
+
+
 def price_worth(
-    table: str | Path, price: str, target: str, group: str | None = None, level: float = 0.95
+    table: str | Path,
+    price: str,
+    target: str,
+    group: "str | Sequence[str] | None" = None,
+    level: float = 0.95,
 ) -> "tuple[list[Worth], list[Crossing]]":
     """What a table's price column buys, and where a group is worth it; see `laws.worth`."""
     from sldagent.data.tables import read_table
     from sldagent.laws.worth import worth
     from sldagent.tablefit import describe_columns
 
-    described = describe_columns([f"{price}=data"], [target], group)
+    described = describe_columns([f"{price}=data"], [target], _joined(group))
     rows = read_table(Path(table), described)
     return worth(rows.x[:, 0], rows.y[:, 0], rows.groups, level=level)
 
@@ -104,6 +115,17 @@ def predict(
         return predict_fitted(source, points)
     with at_hand(source, candidate, data, unprotected) as (found, refitter):
         return predict_run(found, refitter, points, level, seconds)
+
+
+def point_names(source: "FittedLaw | Run") -> list[str]:
+    """What the points of `predict` may have: features, `group` and the group columns."""
+    from sldagent import predicting
+    from sldagent.fitted import FittedLaw
+
+    if isinstance(source, FittedLaw):
+        return predicting.point_names(source.features, source.group_column)
+    task = source.task()
+    return predicting.point_names(task.feature_names, task.group_column)
 
 
 def allocate(

@@ -19,11 +19,8 @@ def numbers(text: str, option: str) -> dict[str, float]:
 
 
 def point(text: str, option: str) -> dict[str, Any]:
-    """The same, and perhaps `group=NAME`."""
-    return {
-        name: word if name == "group" else numbers(f"{name}={word}", option)[name]
-        for name, word in _pairs(text, option)
-    }
+    """`NAME=VALUE`, several with commas between; groups are named by words."""
+    return dict(_pairs(text, option))
 
 
 def _pairs(text: str, option: str) -> list[tuple[str, str]]:
@@ -41,7 +38,7 @@ def _wrong(text: str, option: str) -> UsageError:
 
 
 def read_points(path: str) -> list[dict[str, Any]]:
-    """Rows of a CSV file with a column for each feature, and perhaps `group`."""
+    """Rows of a CSV file with a column for each feature, and perhaps for groups."""
     import csv
 
     try:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @click.option("--ignore", multiple=True, metavar="NAME", help="No law sees it; repeatable.")
 @click.option("--target", "targets", multiple=True, metavar="NAME", help="Repeatable.")
-@click.option("--group", default=None, metavar="NAME", help="Column that names a row's group.")
+@click.option("--group", multiple=True, metavar="NAME", help="Names a row's group; repeatable.")
 @click.option(
     "--law", default="auto", show_default=True, help="A family, or the best beyond the data."
 )
@@ -63,8 +63,8 @@ if TYPE_CHECKING:
 @json_option
 def fit(
     table: str | None, task: str | None, data: str | None, features: tuple[str, ...],
-    roles: tuple[str, ...], ignore: tuple[str, ...], targets: tuple[str, ...], group: str | None,
-    law: str, draws: int, level: float,
+    roles: tuple[str, ...], ignore: tuple[str, ...], targets: tuple[str, ...],
+    group: tuple[str, ...], law: str, draws: int, level: float,
     points: tuple[str, ...], flops: float | None, fixed: tuple[str, ...], latex: bool,
     plot: str | None, price: str | None, as_json: bool,
 ) -> None:  # fmt: skip

@@ -29,8 +29,8 @@ def _fit_options(command: Any) -> Any:
         click.option("--candidate", type=STORED, default=None,
                      help="Of a run: another than the best."),
         click.option("--law", default="auto", show_default=True, help="A family, for a table."),
-        click.option("--column", default=None, metavar="NAME",
-                     help="For a table: the column that names a row's group."),
+        click.option("--column", "columns", multiple=True, metavar="NAME",
+                     help="For a table: names a row's group; several together."),
         click.option("--feature", "features", multiple=True, metavar="NAME=ROLE",
                      help="For a table; repeatable.  [default: guessed]"),
         click.option("--target", "targets", multiple=True, metavar="NAME",
@@ -44,9 +44,13 @@ def _fit_options(command: Any) -> Any:
 @_source
 @click.option(
     "--at", "at", multiple=True, metavar="NAME=VALUE,…",
-    help="Predict there; repeatable. group=NAME names one group, without it all are shown.",
+    help="Predict there; repeatable. group=NAME, or the group columns' own names, name one group, "
+    "without them all are shown.",
 )  # fmt: skip
-@click.option("--points", metavar="FILE", help="CSV with a column for each feature.")
+@click.option(
+    "--points", metavar="FILE",
+    help="CSV with a column for each feature, and perhaps `group` or the group columns.",
+)  # fmt: skip
 @_level
 @_fit_options
 @data_option
@@ -73,6 +77,10 @@ def predict(
     if not wanted:
         raise UsageError("say where: --at NAME=VALUE,… or --points FILE")
     law = _open(source, runs, level, table)
+    known = api.point_names(law)
+    for given in wanted[: len(at)]:
+        if wrong := [name for name in given if name not in known]:
+            raise UsageError(f"--at: no feature or group column '{wrong[0]}': {', '.join(known)}")
     rows = api.predict(law, wanted, data, unprotected, level, candidate=candidate)
     if as_json:
         click.echo(json.dumps(rows, indent=1))
@@ -135,7 +143,10 @@ def prediction_line(row: dict[str, Any]) -> str:
             ends = f"{values['low']:.6g} to {values['high']:.6g}"
             words += f" ({row['level']:.0%} interval {ends})"
         doubts = [
+            # Where no other law is as good, nothing tells what the form leaves open.
             f"{name} ± {values[part]:.2g}"
+            if values[part] or part == "parameter"
+            else f"{name} unknown"
             for name, part in (("parameters", "parameter"), ("form", "model"))
             if values[part] is not None
         ]
@@ -165,7 +176,7 @@ def _open(source: str, runs: str, level: float, table: dict[str, Any]) -> "Fitte
         if not table["targets"]:
             raise UsageError("a table needs --target COLUMN")
         return api.fit(
-            path, features=table["features"], targets=table["targets"], group=table["column"],
+            path, features=table["features"], targets=table["targets"], group=table["columns"],
             law=table["law"], level=level,
         ).law  # fmt: skip
     return api.open_run(source, runs)

@@ -92,7 +92,8 @@ def _next(draft: "Draft", folder: Path | None) -> str:
     if folder is None:
         return "Nothing was written: this was a dry run."
     known = folder.parent == Path("tasks")
-    task = draft.task.name if known else str(folder)
+    here = "./" if folder.parent == Path() else ""  # without a slash it would be a task's name
+    task = draft.task.name if known else f"{here}{folder}"
     return (
         f"Wrote {folder}/task.toml: describe the columns there, what they count and measure.\n"
         f"Next: sldagent tasks check {task}; sldagent evolve --task {task}"

@@ -149,8 +149,9 @@ def _by_value(name: str, numbers: Floats, guess: NameGuess | None) -> Choice:
         guess = role = None
     if role is not None and guess is not None:
         most = _BASELINES if low == 0 and role in _SCALES else _FEW
-        none = can_be_none(name, role) and low == 0
-        if role in _POSITIVE and not none and (finite <= 0).mean() > most:
+        none = can_be_none(name, role) and bool((finite == 0).any())
+        wrong = finite < 0 if none else finite <= 0
+        if role in _POSITIVE and wrong.mean() > most:
             why = f"at zero or below, so taken as it is [--role {name}={role} leaves that out]"
             return Choice(name, Use.FEATURE, why, Role.LOGGED)
         why = "its name"

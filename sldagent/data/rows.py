@@ -79,11 +79,23 @@ def feature_values(frame: Frame, choice: Choice) -> NDArray[np.float64]:
 
 
 def group_names(frame: Frame, choices: Iterable[Choice]) -> tuple[str, ...]:
-    """The name of each row's group, made of all group columns."""
-    columns = [frame.texts(c.name) for c in choices if c.use is Use.GROUP]
-    if not columns:
+    """The name of each row's group, made of all group columns.
+
+    Raises:
+        DataError: Two groups would have one name.
+    """
+    names = [c.name for c in choices if c.use is Use.GROUP]
+    if not names:
         return (ALL_ROWS,) * len(frame)
-    return tuple(JOIN.join(cells) for cells in zip(*columns, strict=True))
+    parts = list(zip(*(frame.texts(name) for name in names), strict=True))
+    joined = tuple(JOIN.join(cells) for cells in parts)
+    ambiguous = len(set(joined)) < len(set(parts)) or any(JOIN in name for name in names[1:])
+    if ambiguous or (len(names) > 1 and JOIN in names[0]):
+        raise DataError(
+            f"{frame.origin}: '{JOIN}' joins the group columns {', '.join(names)}, and their names"
+            " or labels have it, so that groups would be mixed up: write it otherwise there"
+        )
+    return joined
 
 
 def large_groups(groups: tuple[str, ...]) -> tuple[NDArray[np.bool_], list[Finding]]:

@@ -6,20 +6,22 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from sldagent.scales import CAN_BE_ZERO, offset_of
 from sldagent.task import Column, Role
 
+Floats = NDArray[np.float64]
+
 _REACH = 10.0  # a positive feature's box ends at ten times its largest value
-_DECADE = float(np.log(10.0))  # a logged input's box ends one decade beyond its largest value
+_DECADE = float(np.log(10.0))  # a logged input's box ends at most one decade beyond its values
+_FALL = 0.5  # of its logarithmic range, by which the box of a feature that falls goes on downwards
 
 
-def probe_points(
-    features: Sequence[Column], x: NDArray[np.float64], count: int
-) -> NDArray[np.float64]:
+def probe_points(features: Sequence[Column], x: Floats, count: int) -> Floats:
     """`count` points (count, F) of the box that reaches beyond the rows `x` (N, F) of one group.
 
     The first is the far corner; the others are spread evenly in the logarithm of positive features
     and uniformly otherwise. Fractions are drawn from the simplex, so they sum to what the rows' sum
-    is. The points depend on nothing but the ranges of `x`.
+    is. A feature that falls goes on downwards. The points depend on nothing but the values of `x`.
     """
     low, high = x.min(axis=0), x.max(axis=0)
     seed = zlib.crc32(np.round(np.concatenate([low, high]), 12).tobytes())
@@ -27,14 +29,27 @@ def probe_points(
     draws[0] = 1.0
     points = np.empty((count, len(features)))
     for j, column in enumerate(features):
-        if column.role is Role.LOGGED or low[j] <= 0:
-            top = high[j] + (_DECADE if column.role is Role.LOGGED else 0.0)
-            points[:, j] = low[j] + draws[:, j] * (top - low[j])
+        near, far = _ends(column, x[:, j])
+        offset = offset_of(x[:, j], column.role)
+        if column.role is Role.LOGGED or low[j] + offset <= 0:
+            points[:, j] = near + draws[:, j] * (far - near)
         else:
-            points[:, j] = low[j] * (_REACH * high[j] / low[j]) ** draws[:, j]
+            steps = ((far + offset) / (near + offset)) ** draws[:, j]
+            points[:, j] = (near + offset) * steps - offset
     shares = [j for j, column in enumerate(features) if column.role is Role.FRACTION]
     if shares:
         total = float(x[:, shares].sum(axis=1).mean())
         weights = -np.log(np.clip(draws[:, shares], 1e-12, 1 - 1e-12))
         points[:, shares] = total * weights / weights.sum(axis=1, keepdims=True)
     return points
+
+
+def _ends(column: Column, values: Floats) -> tuple[float, float]:
+    """Where a feature's box begins, and where it ends beyond the data."""
+    low, high = float(values.min()), float(values.max())
+    near, far = (high, low) if column.falls else (low, high)
+    if column.role is Role.LOGGED:
+        return near, far + float(np.clip(far - near, -_DECADE, _DECADE))
+    if low < 0 or (low == 0 and column.role not in CAN_BE_ZERO):
+        return near, far
+    return near, far * (low / high) ** _FALL if column.falls else far * _REACH

@@ -336,6 +336,18 @@ def test_groups_as_asked_for(tmp_path: Path) -> None:
     assert draft(file, ignore=["first"]).task.group_column == "second"
 
 
+def test_groups_of_several_columns_are_not_mixed_up(tmp_path: Path) -> None:
+    labels = (("a+b", "c"), ("a", "b+c"), ("a", "c"))
+    rows = [(n, d, *pair, y) for n, d, y in GRID for pair in labels]
+    file = table(tmp_path, "N D first second loss", rows)
+    with pytest.raises(DataError, match=r"'\+' joins the group columns first, second"):
+        draft(file, groups=["first", "second"])
+    assert draft(file, groups=["first"]).table.group_names == ("a+b", "a")
+    alike = table(tmp_path, "N D first aug+mix loss", [(n, d, "u", "v", y) for n, d, y in GRID])
+    with pytest.raises(DataError, match=r"joins the group columns first, aug\+mix"):
+        draft(alike, groups=["first", "aug+mix"])
+
+
 def test_small_groups_are_left_out(tmp_path: Path) -> None:
     rows = [(n, d, "big", y) for n, d, y in GRID] + [(1e8, 1e9, "tiny", 3.0)]
     made = draft(table(tmp_path, "N D corpus loss", rows), groups=["corpus"])
@@ -518,6 +530,10 @@ def test_no_data_at_all_is_an_amount_like_others(tmp_path: Path) -> None:
     assert roles(draft(file, roles={"examples": "logged"})) == "examples=logged"
     steps = draft(table(tmp_path, "step loss", rows))
     assert "step has no value that role data can have in 1 row (line 2)" in said(steps)
+    many = [(d + 7 * i, y - i / 50) for d, y in rows[1:] for i in range(3)]
+    unknown = draft(table(tmp_path, "examples loss", [rows[0], *many, (-1, 2.5)]))
+    assert (roles(unknown), unknown.table.x.min()) == ("examples=data", 0)
+    assert "examples has no value that role data can have in 1 row" in said(unknown)
     negative = table(tmp_path, "examples loss", [(d - 500, y) for d, y in rows])
     assert roles(draft(negative)) == "examples=logged"
 

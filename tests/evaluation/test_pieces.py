@@ -49,6 +49,9 @@ def test_what_predicts_the_impossible_must_be_twice_as_good() -> None:
     assert possible_range(accuracies) == (0.0, 1.0)
     assert possible_range(100 * accuracies) == (0.0, 100.0)
     assert possible_range(10 * accuracies) == (0.0, np.inf)
+    accuracies[0] = 1
+    assert possible_range(accuracies) == (0.0, 1.0)
+    assert possible_range(100 * accuracies) == (0.0, 100.0)
     assert possible_range(-accuracies) == (-np.inf, np.inf)
     accuracies[0] = 0.0
     assert possible_range(accuracies) == (0.0, 1.0)
@@ -78,6 +81,22 @@ def test_probes_reach_ten_times_and_one_decade_beyond() -> None:
     assert points[:, 1].min() >= -1.0
     assert (points[:, 0] > 1e8).sum() > 30
     assert np.array_equal(points, probe_points(TASK.features, x, 200))
+
+
+def test_probes_go_on_as_far_where_there_are_zeros_and_downwards_where_a_feature_falls() -> None:
+    features = (Column("hours", Role.DATA), Column("aim", Role.SIZE, falls=True))
+    x = np.array([[0.0, 2.5], [10.0, 3.2], [1000.0, 2.8]])
+    points = probe_points(features, x, 200)
+    assert points[0] == pytest.approx([1e4, 2.5 * (2.5 / 3.2) ** 0.5])
+    assert points[:, 0].min() >= 0
+    assert (points[:, 0] > 1000).sum() > 30
+    assert points[:, 1].max() <= 3.2
+    assert (points[:, 1] < 2.5).sum() > 30
+
+
+def test_probes_of_what_is_taken_as_it_is_go_no_further_than_its_own_range() -> None:
+    points = probe_points((Column("noise", Role.LOGGED),), np.array([[0.0], [0.4]]), 50)
+    assert points.max() == pytest.approx(0.8)
 
 
 def test_probes_of_fractions_stay_on_the_simplex() -> None:
