@@ -10,7 +10,7 @@ _API = (
     "export_sldbench", "fit", "list_runs", "load_fit", "load_law", "load_program", "load_task",
     "new_task", "open_run", "predict", "resume", "task_from_table",
 )  # fmt: skip
-__all__ = [*_API, "__version__"]  # noqa: PLE0604 -- strings, found by __getattr__
+__all__ = ["EvolveConfig", *_API, "__version__"]  # noqa: PLE0604 -- strings, found by __getattr__
 
 
 def __getattr__(name: str) -> Any:
@@ -18,6 +18,10 @@ def __getattr__(name: str) -> Any:
         from sldagent import api
 
         return getattr(api, name)
+    if name == "EvolveConfig":
+        from sldagent.config import EvolveConfig
+
+        return EvolveConfig
     if name == "__version__":
         from importlib import metadata
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 import numpy as np
+import pandas
 import pytest
 from click.testing import CliRunner
 from contracts.command import sldagent
@@ -160,6 +161,18 @@ def test_points_are_checked(table: Path) -> None:
             api.predict(law, [point])
     one = api.predict(law, [{"params": 7e9, "tokens": 2e12}])
     assert api.predict(law, [{"params": "7B", "tokens": "2T", "loss": "3.1"}]) == one
+
+
+def test_frames_are_tables_and_points(table: Path) -> None:
+    rows = pandas.read_csv(table)
+    fitted = api.fit(rows, targets=["loss"], law="chinchilla", draws=20)
+    assert fitted.table.x.tolist() == rows[["params", "tokens"]].to_numpy().tolist()
+    given = api.fit(rows, features=["params=size", "tokens=data"], targets=["loss"],
+                    law="chinchilla", draws=20)  # fmt: skip
+    points = rows[["params", "tokens"]].head(2)
+    found = api.predict(fitted, points)
+    assert found == api.predict(given.law, points.to_dict("records"))
+    assert len(found) == 2
 
 
 def test_points_name_a_group_by_its_own_columns(tmp_path: Path) -> None:

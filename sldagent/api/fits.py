@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sldagent.api.rerunning import at_hand
-from sldagent.api.tasks import load_task, task_from_table
+from sldagent.api.tasks import load_task, table_file, task_from_table
 from sldagent.errors import UsageError
 
 if TYPE_CHECKING:
+    import pandas
+
     from sldagent.fitted import FittedLaw
     from sldagent.laws.worth import Crossing, Worth
     from sldagent.run import Run
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def fit(
-    table: str | Path | None = None,
+    table: "str | Path | pandas.DataFrame | None" = None,
     task: "Task | str | None" = None,
     data: str | None = None,
     features: "Sequence[str]" = (),
@@ -32,8 +34,8 @@ def fit(
 ) -> "TableFit":
     """A law for a table: `law` by name, or the family that extrapolates best.
 
-    Either `table` (a CSV or parquet file) with `targets` and `features` as NAME=ROLE, or a `task`
-    whose rows are found as everywhere. Where no feature is named, all columns but those in
+    Either `table` (a CSV or parquet file, or a DataFrame) with `targets` and `features` as
+    NAME=ROLE, or a `task` whose rows are found as everywhere. Where no feature is named, all columns but those in
     `ignore` are guessed, with `roles` by column for some. Of several `group` columns each
     combination has constants of its own. The result has `report()`, `fit`, and with `law` what
     predicts and allocates.
@@ -49,7 +51,9 @@ def fit(
         return fit_table(*made, law, draws, level)
     if table is not None:
         described = describe_columns(features, targets, _joined(group))
-        return fit_table(described, read_table(Path(table), described), law, draws, level)
+        with table_file(table) as path:
+            read = read_table(path, described)
+        return fit_table(described, read, law, draws, level)
     if task is None:
         raise UsageError("fit needs a table or a task")
     chosen, rows = load_or_measured(load_task(task) if isinstance(task, str) else task, data)
@@ -80,8 +84,8 @@ def price_worth(
 
 
 def predict(
-    source: "FittedLaw | Run",
-    points: "Sequence[Mapping[str, Any]]",
+    source: "FittedLaw | TableFit | Run",
+    points: "Sequence[Mapping[str, Any]] | pandas.DataFrame",
     data: str | None = None,
     unprotected: bool = False,
     level: float = 0.8,
@@ -91,9 +95,9 @@ def predict(
     """Values at points, with intervals and what parameters and forms add to the doubt.
 
     Args:
-        source: A fitted law (`fit(...).law`, `load_fit`), or a run, whose best program is run
-            again.
-        points: A number for every feature; a `group` where there are several.
+        source: A fit or its law (`fit`, `load_fit`), or a run, whose best program is run again.
+        points: A number for every feature; where there are groups a `group`, or the columns that
+            name it. Those of a DataFrame are its rows.
         data: Where the rows of a run are.
         unprotected: Run a run's program even where there is no sandbox.
         level: Of a run's intervals; a fitted law has its own.
@@ -107,14 +111,15 @@ def predict(
     Raises:
         UsageError: A feature is missing, or a group is not known.
     """
-    from sldagent.fitted import FittedLaw
     from sldagent.predicting import predict_fitted, predict_run
+    from sldagent.run import Run
 
     _require("level", level, 1.0)
-    if isinstance(source, FittedLaw):
-        return predict_fitted(source, points)
+    rows = points if isinstance(points, Sequence) else points.to_dict("records")
+    if not isinstance(source, Run):
+        return predict_fitted(getattr(source, "law", source), rows)
     with at_hand(source, candidate, data, unprotected) as (found, refitter):
-        return predict_run(found, refitter, points, level, seconds)
+        return predict_run(found, refitter, rows, level, seconds)
 
 
 def point_names(source: "FittedLaw | Run") -> list[str]:

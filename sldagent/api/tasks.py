@@ -1,10 +1,14 @@
 """Tasks and their tables: found, described, checked, made."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import pandas
+
     from sldagent.data.checks import Check
     from sldagent.data.newtask import Draft
     from sldagent.table import Table
@@ -53,8 +57,20 @@ def fetch_tasks(names: Sequence[str] = ()) -> list[dict[str, Any]]:
     return overview.fetch_tasks(names)
 
 
+@contextmanager
+def table_file(table: "str | Path | pandas.DataFrame") -> Iterator[Path]:
+    """A table's file; a DataFrame has one, without its index, for as long as this lasts."""
+    if isinstance(table, str | Path):
+        yield Path(table)
+        return
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "DataFrame.csv"
+        table.to_csv(path, index=False)
+        yield path
+
+
 def new_task(
-    table: str | Path,
+    table: "str | Path | pandas.DataFrame",
     targets: str | Sequence[str],
     *,
     groups: str | Sequence[str] | None = None,
@@ -74,7 +90,7 @@ def new_task(
     rows, and what `check_task` says. `sldagent.data.choices.Wishes` describes what can be said.
 
     Args:
-        table: CSV with commas, semicolons or tabs, parquet, or JSON lines.
+        table: CSV with commas, semicolons or tabs, parquet, or JSON lines; or a DataFrame.
         targets: Columns that a law shall predict, or names of metrics in a long table.
         groups: Columns that name a row's group; None guesses, an empty list means no groups.
         ignore: Columns that no law shall see.
@@ -99,14 +115,15 @@ def new_task(
     from sldagent.data.writing import write_task
 
     wishes = make_wishes(targets, groups, ignore, roles, axes, limit, keep)
-    draft = draft_task(Path(table), wishes, name, None if test is None else Path(test))
-    if dry_run:
-        return draft, None
-    return draft, write_task(draft, Path(output) if output else Path("tasks") / draft.task.name)
+    with table_file(table) as path:
+        draft = draft_task(path, wishes, name, None if test is None else Path(test))
+        if dry_run:
+            return draft, None
+        return draft, write_task(draft, Path(output) if output else Path("tasks") / draft.task.name)
 
 
 def task_from_table(
-    table: str | Path,
+    table: "str | Path | pandas.DataFrame",
     targets: str | Sequence[str],
     groups: str | Sequence[str] | None = None,
     ignore: Sequence[str] = (),

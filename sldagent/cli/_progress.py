@@ -309,6 +309,12 @@ def end_lines(run: "Run") -> list[str]:
     """How a search ended and what every proposer brought."""
     row = run.store.run()
     lines = [f"{'finished' if row['finished_at'] else 'stopped'}: {row['ended_because']}"]
+    judged, starts = sum(count for *_, count in run.store.counts()), len(run.starts())
+    if judged < starts:
+        lines.append(
+            f"  it ended before all start programs were judged ({judged} of {starts}), so none has "
+            "been changed: more time may find more"
+        )
     better = {row["proposer"]: row for row in run.store.spent_by_proposer()}
     for proposer, counts in counts_by_proposer(run).items():
         states = "  ".join(f"{status} {n}" for status, n in counts.items())

@@ -11,7 +11,9 @@ from click.testing import CliRunner, Result
 from contracts.scripted_runs import Driver
 
 from sldagent import driving
+from sldagent.api import open_run
 from sldagent.cli import cli
+from sldagent.cli._progress import end_lines
 from sldagent.cli.evolve import Duration
 from sldagent.errors import UsageError
 
@@ -114,6 +116,11 @@ def test_runs_are_listed_with_where_they_stand(runs: Path) -> None:
     shown = read(runs, "runs", "show", "stopped")
     assert "at once" in shown
     assert "no valid candidate yet" in shown
+
+
+def test_a_search_that_ended_among_its_start_programs_says_so(runs: Path) -> None:
+    assert "(0 of " in "\n".join(end_lines(open_run("stopped", runs)))
+    assert "start programs" not in "\n".join(end_lines(open_run("one", runs)))
 
 
 def test_damaged_and_renamed_runs_do_not_hide_the_others(runs: Path, tmp_path: Path) -> None:
