@@ -35,10 +35,10 @@ def fit(
     """A law for a table: `law` by name, or the family that extrapolates best.
 
     Either `table` (a CSV or parquet file, or a DataFrame) with `targets` and `features` as
-    NAME=ROLE, or a `task` whose rows are found as everywhere. Where no feature is named, all columns but those in
-    `ignore` are guessed, with `roles` by column for some. Of several `group` columns each
-    combination has constants of its own. The result has `report()`, `fit`, and with `law` what
-    predicts and allocates.
+    NAME=ROLE, or a `task` whose rows are found as everywhere. Where no feature is named, all
+    columns but those in `ignore` are guessed, with `roles` by column for some. Of several `group`
+    columns each combination has constants of its own. The result has `report()`, `fit`, and with
+    `law` what predicts and allocates.
     """
     from sldagent.data.sources import load_or_measured
     from sldagent.data.tables import read_table
@@ -111,13 +111,14 @@ def predict(
     Raises:
         UsageError: A feature is missing, or a group is not known.
     """
+    from sldagent.fitted import FittedLaw
     from sldagent.predicting import predict_fitted, predict_run
     from sldagent.run import Run
 
     _require("level", level, 1.0)
     rows = points if isinstance(points, Sequence) else points.to_dict("records")
     if not isinstance(source, Run):
-        return predict_fitted(getattr(source, "law", source), rows)
+        return predict_fitted(source if isinstance(source, FittedLaw) else source.law, rows)
     with at_hand(source, candidate, data, unprotected) as (found, refitter):
         return predict_run(found, refitter, rows, level, seconds)
 
