@@ -1,8 +1,9 @@
-"""Columns of measurements that no target depends on, such as how evenly experts were used.
+"""Columns that no target depends on: how evenly experts were used, samples of a calibration.
 
-A log holds numbers that nobody chose. What a name tells is settled by the name; of the others a
-number that is another in nearly every row was measured, and is a feature only if it says something
-about a target that the chosen ones do not.
+A log holds numbers that nobody chose. Of those whose name tells nothing, one that is another in
+nearly every row was measured, and is a feature only if it says something about a target that the
+chosen ones do not. So is a number of two values, whatever its name: of that no exponent can be told
+from an offset.
 """
 
 from collections.abc import Sequence
@@ -15,9 +16,11 @@ from scipy.special import fdtrc
 
 from sldagent.data.choices import Choice, Use
 from sldagent.scales import on_scale
+from sldagent.task import Role
 
 Floats = NDArray[np.float64]
 
+_WHY = "no target depends on it, as far as can be seen"
 _MEASURED = 0.5  # of the rows have a value of their own
 _CHANCE = 0.01  # that a number without a bearing on a target is kept
 _LEFT = 10  # rows beyond the terms of the surface, so that the test says something
@@ -26,13 +29,14 @@ _LEFT = 10  # rows beyond the terms of the surface, so that the test says someth
 def leave_out_idle(
     choices: Sequence[Choice], x: Floats, y: Floats, codes: NDArray[np.intp], asked: Sequence[str]
 ) -> list[Choice]:
-    """The choices, with measured features left out that tell nothing of any target.
+    """The choices, with features left out that were measured or have two values and tell nothing.
 
     A quadratic surface in the scales of the other features, each group with a level of its own, is
-    compared with one that has the number and its square as well (F-test).
+    compared with one that has the number, its square and its products with the others as well
+    (F-test).
 
     Args:
-        choices: Of all columns; only features whose role is a guess are looked at.
+        choices: Of all columns; shares are not looked at.
         x: Values (N, F) of the features, in the order of their choices.
         y: Targets (N, T).
         codes: Number of each row's group.
@@ -46,18 +50,20 @@ def leave_out_idle(
     targets = [_standard(np.log(t) if (t > 0).all() else t, codes) for t in y.T]
     idle = []
     for choice, values in zip(features, x.T, strict=True):
-        measured = len(np.unique(values)) > _MEASURED * len(values)
-        if choice.sure or choice.name in asked or not measured or len(columns) < 2:
+        levels = len(np.unique(values))
+        measured = levels > _MEASURED * len(values) and not choice.sure
+        if choice.role is Role.FRACTION or choice.name in asked or len(columns) < 2:
+            continue
+        if levels > 2 and not measured:
             continue
         own = columns.pop(choice.name)
-        surface = _surface(list(columns.values()))
-        if all(_chance(t, surface, own, codes) > _CHANCE for t in targets):
+        others = list(columns.values())
+        if all(_chance(target, others, own, codes) > _CHANCE for target in targets):
             idle.append(choice.name)
         else:
             columns[choice.name] = own
-    why = "differs from row to row, as what is measured does, and tells nothing of a target"
     return [
-        replace(c, use=Use.LEFT_OUT, role=None, why=f"{why} [--role {c.name}={c.role}]")
+        replace(c, use=Use.LEFT_OUT, role=None, why=f"{_WHY} [--role {c.name}={c.role}]")
         if c.name in idle
         else c
         for c in choices
@@ -76,11 +82,13 @@ def _surface(columns: Sequence[Floats]) -> Floats:
     return np.stack([*columns, *(a * b for a, b in pairs)], axis=1)
 
 
-def _chance(target: Floats, surface: Floats, own: Floats, codes: NDArray[np.intp]) -> float:
+def _chance(
+    target: Floats, others: Sequence[Floats], own: Floats, codes: NDArray[np.intp]
+) -> float:
     """How often a number without a bearing on the target would explain as much of it as this."""
     levels = (codes[:, None] == np.unique(codes)).astype(float)
-    less = np.column_stack([levels, surface])
-    more = np.column_stack([less, own, own**2])
+    less = np.column_stack([levels, _surface(others)])
+    more = np.column_stack([less, own, own**2, *(own * other for other in others)])
     terms = np.linalg.matrix_rank(more)
     left = len(target) - terms
     gained = terms - np.linalg.matrix_rank(less)

@@ -9,14 +9,15 @@ import numpy as np
 from sldagent.cuts import make_cuts
 from sldagent.data.choices import Finding
 from sldagent.data.headroom import ROWS
+from sldagent.data.naming import guess_by_name
 from sldagent.data.tasks import did_you_mean
 from sldagent.errors import DataError
 from sldagent.table import Table
 from sldagent.task import Column, CutKind, CutRule, Role, Task
 
 # Resources are what grows beyond the data; tuned settings and shares do not.
-# The logarithm of a learning rate is no scale along which runs get larger.
-_RATE = re.compile(r"lr$|learning.?rate")
+# The logarithm of a learning rate is no scale along which runs get larger, nor are bits.
+_NO_SCALE = re.compile(r"lr$|learning.?rate|(?:^|[^a-z])bits?(?:[^a-z]|$)")
 _SCALES = (Role.SIZE, Role.DATA, Role.UNIQUE_DATA, Role.COUNT, Role.LOGGED)
 _TUNED = (Role.RATE, Role.BATCH)
 _AXIS_SHARES = (0.1, 0.2, 0.35)
@@ -76,13 +77,23 @@ def suggest_cuts(task: Task, table: Table, axes: Sequence[str] = ()) -> tuple[Cu
 
 
 def _axes(task: Task, table: Table) -> list[str]:
-    """Scales, and where there are none every feature, of three levels in some group."""
+    """Scales, and where there are none every feature, of three levels in some group.
+
+    What is taken as it is, without being a logarithm by its name, as a level of noise, is a scale
+    only where there is no other.
+    """
     many = [c for c, x in zip(task.features, table.x.T, strict=True) if _levels(table, x) > 2]
-    scales = [c.name for c in many if c.role in _SCALES and not _RATE.search(c.name.lower())]
+    scales = [c for c in many if c.role in _SCALES and not _NO_SCALE.search(c.name.lower())]
+    sure = [c.name for c in scales if c.role is not Role.LOGGED or _is_logarithm(c.name)]
     if scales:
-        return scales
+        return sure or [c.name for c in scales]
     mixture = sum(c.role is Role.FRACTION for c in task.features) >= 2
     return [c.name for c in many if not (mixture and c.role is Role.FRACTION)]
+
+
+def _is_logarithm(name: str) -> bool:
+    guess = guess_by_name(name)
+    return guess is not None and guess.role is Role.LOGGED
 
 
 def _levels(table: Table, x: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> int:

@@ -269,9 +269,21 @@ def test_a_measurement_that_tells_nothing_is_left_out(tmp_path: Path) -> None:
         rows.append((n, d, rng.uniform(0.007, 0.012), distance, y + 0.1 * distance))
     made = draft(table(tmp_path, "params tokens load_balance distance loss", rows))
     assert roles(made) == "params=size tokens=data distance=size"
-    assert reason(made, "load_balance").endswith("of a target [--role load_balance=rate]")
+    assert reason(made, "load_balance").startswith("no target depends on it")
     asked = draft(tmp_path / "runs.csv", roles={"load_balance": "rate"})
     assert "load_balance=rate" in roles(asked)
+
+
+def test_a_number_of_two_values_that_tells_nothing_is_left_out(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    rows = [
+        (n, d, samples, depth, y + 0.01 * rng.normal() + 0.1 * (depth > 1))
+        for n, d, y in GRID for samples in (128, 512) for depth in (1, 2)
+    ]  # fmt: skip
+    names = "params tokens calib_samples passes loss"
+    made = draft(table(tmp_path, names, rows), groups=[])
+    assert roles(made) == "params=size tokens=data passes=count"
+    assert reason(made, "calib_samples").endswith("[--role calib_samples=data]")
 
 
 def test_what_is_another_column_seen_otherwise_is_left_out(tmp_path: Path) -> None:
@@ -502,6 +514,18 @@ def test_a_long_table_with_two_targets_and_seeds(tmp_path: Path) -> None:
     made = draft(table(tmp_path, "N D seed metric value", rows), ["loss", "bpb"])
     assert made.table.y.shape == (96, 2)
     assert np.allclose(made.table.y[:, 0] * 1.4, made.table.y[:, 1], atol=0.01)
+
+
+def test_a_level_of_noise_is_no_axis_where_there_are_scales(tmp_path: Path) -> None:
+    rows = [
+        (z, n, d, b, y + z + 2**-b)
+        for (n, d, y), z, b in product(GRID[::3], (0.0, 0.1, 0.2, 0.4), (3, 4, 8))
+    ]
+    file = table(tmp_path, "flip_rate params tokens bits loss", rows)
+    cut = {axis for rule in draft(file).task.cut_rules for axis in rule.axes}
+    assert cut == {"params", "tokens"}
+    alone = table(tmp_path, "flip_rate bits loss", [(z, b, y) for z, _, _, b, y in rows[:12]])
+    assert {axis for rule in draft(alone).task.cut_rules for axis in rule.axes} == {"flip_rate"}
 
 
 def test_axes_and_limit_as_asked_for(tmp_path: Path) -> None:
