@@ -10,7 +10,7 @@ from sldagent.data.tables import JOIN
 from sldagent.data.units import parse_number
 from sldagent.errors import UsageError
 from sldagent.fitted import FittedLaw
-from sldagent.scales import AS_IT_IS, CAN_BE_ZERO
+from sldagent.scales import domain_of
 from sldagent.task import Role
 
 if TYPE_CHECKING:
@@ -141,12 +141,11 @@ def _table(
             if len(row) < len(features):
                 raise UsageError(f"a point's values must be numbers: {dict(point)}")
             for name, role, value, low in zip(features, roles, row, least, strict=True):
-                none = role in CAN_BE_ZERO and low == 0  # the law has seen rows with none
+                start, end, words = domain_of(role, low)
                 if not np.isfinite(value):
                     raise UsageError(f"{name} cannot be {value:g}: it must be a finite number")
-                if not (role in AS_IT_IS or value > 0 or (none and value == 0)):
-                    least_words = "zero or more" if none else "above zero"
-                    raise UsageError(f"{name} cannot be {value:g}: it must be {least_words}")
+                if not start <= value <= end:
+                    raise UsageError(f"{name} cannot be {value:g}: it must be {words}")
             x.append(row)
             named.append(group)
             at.append(dict(zip(features, row, strict=True)))

@@ -28,3 +28,17 @@ def on_scale(values: Floats, role: Role | None, like: Floats | None = None) -> F
     if role in AS_IT_IS:
         return values
     return np.asarray(np.log(values + offset_of(values if like is None else like, role)))
+
+
+def domain_of(role: Role | None, least: float) -> tuple[float, float, str]:
+    """What a feature of a law can be: ends and words; `least` is what the law was fitted to.
+
+    The lower end belongs to it, and so does every number where the words are empty.
+    """
+    if role is Role.FRACTION:
+        return 0.0, 1.0, "a share between 0 and 1"
+    if role in AS_IT_IS:
+        return -np.inf, np.inf, ""
+    if role in CAN_BE_ZERO and least == 0:
+        return 0.0, np.inf, "zero or more"
+    return float(np.nextafter(0, 1)), np.inf, "above zero"

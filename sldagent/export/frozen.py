@@ -3,6 +3,7 @@
 import ast
 import math
 import pprint
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from sldagent.export.embed import defined_names, predicting_source
 from sldagent.export.refit import Draws, Floats, RefitError, Refitter
 from sldagent.export.winner import Winner, residual_quantiles
 from sldagent.program import Program, ProgramKind
+from sldagent.scales import domain_of
 
 TOLERANCE = 1e-12  # relative, between the program's predictions and the written file's
 _PROBES = 32  # points beyond the data, for each group, at which the two are compared
@@ -23,6 +25,7 @@ FEATURES = {features}
 TARGETS = {targets}
 GROUP_COLUMN = {group_column}
 RANGES = {ranges}
+DOMAINS = {domains}  # of features that cannot be every number: least, most, words
 FORMULA = {formula}
 LATEX = {latex}
 
@@ -41,7 +44,7 @@ def predict(rows):
     GROUP_COLUMN, or its parts under theirs where that is several names joined by a plus sign; with
     one group only it may be left out. A pandas table works too.
     """
-    rows = _records(rows)
+    rows = _checked(rows)
     values = np.empty((len(rows), len(TARGETS)))
     for group, mine in _by_group(rows):
         values[mine] = _evaluate(_table(rows, mine), PARAMS[group])
@@ -56,7 +59,7 @@ def predict_interval(rows, level=0.9):
     """
     if not any(DRAWS.values()):
         raise ValueError("this law was written without refits, so it has no intervals")
-    rows, rng = _records(rows), np.random.default_rng(0)
+    rows, rng = _checked(rows), np.random.default_rng(0)
     ends = np.empty((2, len(rows), len(TARGETS)))
     for group, mine in _by_group(rows):
         x = _table(rows, mine)
@@ -79,8 +82,15 @@ def law(input_data: list[dict[str, float]], group: str) -> list[dict[str, float]
     return [dict(zip(TARGETS, row)) for row in values.tolist()]
 
 
-def _records(rows):
-    return rows.to_dict("records") if hasattr(rows, "to_dict") else list(rows)
+def _checked(rows):
+    rows = rows.to_dict("records") if hasattr(rows, "to_dict") else list(rows)
+    for i, row in enumerate(rows):
+        for name in FEATURES:
+            value = float(row[name])
+            low, high, words = DOMAINS.get(name, (-np.inf, np.inf, "a finite number"))
+            if not (np.isfinite(value) and low <= value <= high):
+                raise ValueError(f"row {{i}}: {{name}} cannot be {{value:g}}: it must be {{words}}")
+    return rows
 
 
 def _table(rows, mine):
@@ -104,7 +114,16 @@ def _group_of(row, only):
     if not GROUP_COLUMN:
         return only
     parts = [GROUP_COLUMN] if GROUP_COLUMN in row else GROUP_COLUMN.split("+")
-    return "+".join(str(row[part]) for part in parts) if all(p in row for p in parts) else only
+    if not all(part in row for part in parts):
+        return only
+    names = ["+".join(label(row[part]) for part in parts) for label in (str, _label)]
+    return names[0] if names[0] in PARAMS else names[1]
+
+
+def _label(value):
+    """As tables write it: without blanks about it, and 1.0 of a column with gaps is 1."""
+    whole = isinstance(value, float) and value.is_integer()
+    return str(int(value)) if whole else str(value).strip()
 
 
 def _evaluate(x, params):
@@ -225,11 +244,17 @@ def _module(winner: Winner, header: Header, draws: Draws, head: str, function: s
             task.feature_names, table.x.min(axis=0), table.x.max(axis=0), strict=True
         )
     }
+    domains = {}
+    for column, least in zip(task.features, table.x.min(axis=0), strict=True):
+        low, high, words = domain_of(column.role, float(least))
+        if words:  # Python has no literal for infinity
+            domains[column.name] = (low, min(high, sys.float_info.max), words)
     tail = _TAIL.format(
         features=_literal(task.feature_names),
         targets=_literal(task.target_names),
         group_column=_literal(task.group_column),
         ranges=_literal(ranges),
+        domains=_literal(domains),
         formula=_literal(header.formula),
         latex=_literal(header.latex),
         params=_by_line(params),

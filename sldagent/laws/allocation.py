@@ -20,7 +20,10 @@ FLOPS_PER_TOKEN_PARAMETER = 6.0
 _DECADES = 6.0  # how far either side of N = sqrt(C/6) the search looks
 _GRID = 241
 _TWICE = 60  # golden sections: 0.618^60 of a grid step is below rounding
-_NO_OPTIMUM = "the loss falls without end along the budget: the law has no optimum"
+_NO_OPTIMUM = (
+    "the loss falls without end along the budget: the law has no optimum, as one with a term for "
+    "size and another for data has (`fit --law chinchilla`, or --candidate of a run)"
+)
 _TUNED = (Role.RATE, Role.BATCH)
 
 

@@ -124,6 +124,16 @@ def test_the_card_says_what_one_must_know(run: Run, exported: Path) -> None:
         assert words in text
 
 
+def test_rows_are_checked_and_labels_read_as_tables_write_them(exported: Path) -> None:
+    law = api.load_law(exported)
+    (value,) = law.predict([{"num_params": 1e9, "parallel_size": 2, "group": " pile "}])
+    assert value == law.predict([{"num_params": 1e9, "parallel_size": 2, "group": "pile"}])[0]
+    for size, words in ((0, "row 0: num_params cannot be 0: it must be above zero"),
+                        (np.nan, "num_params cannot be nan")):  # fmt: skip
+        with pytest.raises(ValueError, match=words):
+            law.predict([{"num_params": size, "parallel_size": 2, "group": "pile"}])
+
+
 def test_the_card_says_why_a_higher_score_was_not_taken(tmp_path: Path) -> None:
     run = make_run(tmp_path, [START, BETTER])
     start, program = next(iter(run.store.candidates())), Program(START)
