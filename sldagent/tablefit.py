@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from sldagent.laws.uncertainty import Bootstrap
 from sldagent.laws.warnings import noise_floor, table_warnings
 from sldagent.table import Table
 from sldagent.task import Column, CutKind, CutRule, Role, Task
+
+if TYPE_CHECKING:
+    from sldagent.data.newtask import Draft
 
 _SHARES = (0.2, 0.35)
 _MARGIN = 0.10
@@ -34,6 +37,7 @@ class TableFit:
         choice: How the law was chosen among families, where it was.
         uncalibrated: Why intervals of predictions were not widened by what held-out rows missed;
             empty where they were.
+        draft: What was guessed of the columns and done about the rows; None where both were given.
     """
 
     task: Task
@@ -41,6 +45,7 @@ class TableFit:
     law: FittedLaw
     choice: choosing.Choice | None
     uncalibrated: str = ""
+    draft: "Draft | None" = None
 
     @property
     def fit(self) -> Fit:

@@ -300,9 +300,12 @@ def test_the_command_prints_a_report_or_json(table: Path, tmp_path: Path) -> Non
     assert "N^{" in latex
     guess = ("fit", str(table), "--target", "loss", "--draws", "20", "--law", "power")
     guessed = sldagent(
-        *guess, "--role", "params=count", "--ignore", "tokens", cwd=tmp_path, env=None
-    )
+        *guess, "--role", "params=count", "--ignore", "tokens", "--limit", "3", cwd=tmp_path,
+        env=None,
+    )  # fmt: skip
     assert "features params (count)" in guessed.stdout, guessed.stderr
+    assert "left out  tokens (asked for)" in guessed.stderr
+    assert "limit     3 a group: asked for" in guessed.stderr
     wrong = sldagent(*common, "--role", "params=size", cwd=tmp_path, env=None)
     assert "without --feature" in wrong.stderr
     wrong = sldagent("fit", cwd=tmp_path, env=None)

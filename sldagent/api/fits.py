@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sldagent.api.rerunning import at_hand
-from sldagent.api.tasks import load_task, table_file, task_from_table
+from sldagent.api.tasks import load_task, new_task, table_file
 from sldagent.errors import UsageError
 
 if TYPE_CHECKING:
@@ -31,14 +32,16 @@ def fit(
     level: float = 0.95,
     ignore: "Sequence[str]" = (),
     roles: "Mapping[str, str] | None" = None,
+    limit: int | None = None,
 ) -> "TableFit":
     """A law for a table: `law` by name, or the family that extrapolates best.
 
     Either `table` (a CSV or parquet file, or a DataFrame) with `targets` and `features` as
     NAME=ROLE, or a `task` whose rows are found as everywhere. Where no feature is named, all
     columns but those in `ignore` are guessed, with `roles` by column for some. Of several `group`
-    columns each combination has constants of its own. The result has `report()`, `fit`, and with
-    `law` what predicts and allocates.
+    columns each combination has constants of its own; `limit` is of the parameters a group. The
+    result has `report()`, `fit`, `draft` (what was guessed), and with `law` what predicts and
+    allocates.
     """
     from sldagent.data.sources import load_or_measured
     from sldagent.data.tables import read_table
@@ -47,8 +50,10 @@ def fit(
     _require("level", level, 1.0)
     if table is not None and not features:
         groups = [group] if isinstance(group, str) else list(group or ()) or None
-        made = task_from_table(table, targets, groups, ignore, roles)
-        return fit_table(*made, law, draws, level)
+        draft, _ = new_task(
+            table, targets, groups=groups, ignore=ignore, roles=roles, limit=limit, dry_run=True
+        )
+        return replace(fit_table(draft.task, draft.table, law, draws, level), draft=draft)
     if table is not None:
         described = describe_columns(features, targets, _joined(group))
         with table_file(table) as path:

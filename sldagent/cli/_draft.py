@@ -9,8 +9,13 @@ if TYPE_CHECKING:
     from sldagent.data.newtask import Draft
 
 
-def short_lines(draft: "Draft") -> Iterator[str]:
-    """What was guessed and what was done about the rows, for one who goes on at once."""
+def short_lines(
+    draft: "Draft", options: str = "--role, --group, --ignore, --axis, --limit and --keep"
+) -> Iterator[str]:
+    """What was guessed and what was done about the rows, for one who goes on at once.
+
+    `options` of the command say it otherwise.
+    """
     yield from origin_words(draft)
     falls = {c.name for c in draft.task.features if c.falls}
     features = [
@@ -30,7 +35,7 @@ def short_lines(draft: "Draft") -> Iterator[str]:
     for kind, words in (("warning", draft.check.warnings), ("problem", draft.check.problems)):
         for text in words:
             yield f"  {kind}   {text}"
-    yield "  what is wrong can be said: see --role, --group, --ignore, --axis, --limit and --keep"
+    yield f"  what is wrong can be said: see {options}"
 
 
 def origin_words(draft: "Draft") -> Iterator[str]:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from sldagent import api
-from sldagent.cli._options import data_option, json_option
+from sldagent.cli._draft import short_lines
+from sldagent.cli._options import STORED, data_option, json_option
 from sldagent.cli._points import numbers, point
 from sldagent.cli.predict import allocation_lines, prediction_line
 from sldagent.errors import UsageError
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 @click.option("--ignore", multiple=True, metavar="NAME", help="No law sees it; repeatable.")
 @click.option("--target", "targets", multiple=True, metavar="NAME", help="Repeatable.")
 @click.option("--group", multiple=True, metavar="NAME", help="Names a row's group; repeatable.")
+@click.option(
+    "--limit", type=STORED, default=None, help="Parameters a group; 0 for none.  [default: guessed]"
+)
 @click.option(
     "--law", default="auto", show_default=True, help="A family, or the best beyond the data."
 )
@@ -64,7 +68,7 @@ if TYPE_CHECKING:
 def fit(
     table: str | None, task: str | None, data: str | None, features: tuple[str, ...],
     roles: tuple[str, ...], ignore: tuple[str, ...], targets: tuple[str, ...],
-    group: tuple[str, ...], law: str, draws: int, level: float,
+    group: tuple[str, ...], limit: int | None, law: str, draws: int, level: float,
     points: tuple[str, ...], flops: float | None, fixed: tuple[str, ...], latex: bool,
     plot: str | None, price: str | None, as_json: bool,
 ) -> None:  # fmt: skip
@@ -85,13 +89,16 @@ def fit(
         raise UsageError("name either a TABLE with --target, or a --task")
     if price is not None and (table is None or len(targets) != 1):
         raise UsageError("--price is for a TABLE with one --target")
-    if (roles or ignore) and (features or task):
-        raise UsageError("--role and --ignore are for a TABLE without --feature")
+    if (roles or ignore or limit is not None) and (features or task):
+        raise UsageError("--role, --ignore and --limit are for a TABLE without --feature")
     left_out = (*ignore, *_ignored(price))
     found = api.fit(
         table, task, data, features, targets, group, law, draws, level, left_out,
-        api.parse_roles(roles),
+        api.parse_roles(roles), limit,
     )  # fmt: skip
+    if found.draft is not None:
+        for line in short_lines(found.draft, "--role, --group, --ignore and --limit"):
+            click.echo(line, err=True)
     predictions = api.predict(found.law, [point(text, "--predict") for text in points])
     budget = None
     if flops is not None:
