@@ -4,6 +4,7 @@ import json
 import shutil
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -108,17 +109,45 @@ def compare(first: str, second: str, runs: str, as_json: bool) -> None:
         for name in names
         if name in _ALWAYS or both[0].get(name) != both[1].get(name)
     }
+    cuts, laws = _cuts(found), [_law_of(run) for run in found]
     if as_json:
-        click.echo(json.dumps({"comparable": same, "differences": table}, indent=2))
+        values = {"comparable": same, "differences": table, "cuts": cuts, "laws": laws}
+        click.echo(json.dumps(values, indent=2))
         return
     for name, (one, two) in table.items():
         click.echo(f"{name:15s} {_short(one):32s} {_short(two)}")
+    click.echo("held-out R² of each cut")
+    for name, (one, two) in cuts.items():
+        click.echo(f"  {_short(one):13s} {_short(two):13s} {name}")
+    for run, law in zip(found, laws, strict=True):
+        if law is not None:
+            click.echo(f"best of {run.folder.name}: #{law['candidate']}, {law['parameters']} "
+                       f"parameters a group: {law['made']}")  # fmt: skip
     if not same:
         click.echo("judged on other rows, cuts or limits: their scores do not compare", err=True)
 
 
 _ALIKE = ("runs", "evaluation")
 _ALWAYS = ("name", "task", "state", "candidates", "statuses", "score", "held_out_r2")
+
+
+def _cuts(runs: Sequence["Run"]) -> dict[str, list[float | None]]:
+    """What the best programs reach on every cut that either run has."""
+    found: dict[str, list[float | None]] = {}
+    for i, run in enumerate(runs):
+        best = run.best()
+        for cut in best[0].evaluation.cuts if best else ():
+            found.setdefault(cut.name, [None] * len(runs))[i] = cut.metrics.r2
+    return found
+
+
+def _law_of(run: "Run") -> dict[str, Any] | None:
+    best = run.best()
+    if best is None:
+        return None
+    candidate = best[0]
+    parameters = candidate.evaluation.params
+    return {"candidate": candidate.number, "parameters": parameters, "made": candidate.change}
 
 
 def _short(value: Any) -> str:

@@ -105,7 +105,15 @@ def test_compare_says_what_differs(runs: Path) -> None:
     assert found["comparable"]
     assert found["differences"]["seed"] == [0, 1]
     assert "generations" not in found["differences"]
-    assert "held_out_r2" in read(runs, "runs", "compare", "one", "stopped")
+    (cut, *_) = found["cuts"].values()
+    assert all(isinstance(value, float) for value in cut)
+    assert [law["candidate"] for law in found["laws"]] == found["differences"].get(
+        "best", [found["laws"][0]["candidate"]] * 2
+    )
+    text = read(runs, "runs", "compare", "one", "stopped")
+    assert "held_out_r2" in text
+    assert "best of one: #" in text
+    assert "best of stopped" not in text
 
 
 def test_runs_are_listed_with_where_they_stand(runs: Path) -> None:
