@@ -79,11 +79,11 @@ def _in_order(name: str, others: list[str], z: dict[str, Floats], codes: NDArray
     """Why a feature whose name says little is but another, seen otherwise; empty where it is not.
 
     In every group in which it varies it rises or falls with the other, as the n of a best-of-n does
-    with the divergence from the first policy.
+    with the divergence from the first policy. In groups of few rows that can be chance.
     """
     for other in others:
         of_group = []
-        for group in np.unique(codes):
+        for group in np.flatnonzero(np.bincount(codes) >= _FEW_VALUES):
             a, b = _ranks(z[name][codes == group]), _ranks(z[other][codes == group])
             if a.any():
                 of_group.append(

@@ -23,7 +23,7 @@ Floats = NDArray[np.float64]
 _WHY = "no target depends on it, as far as can be seen"
 _MEASURED = 0.5  # of the rows have a value of their own
 _CHANCE = 0.01  # that a number without a bearing on a target is kept
-_LEFT = 10  # rows beyond the terms of the surface, so that the test says something
+_LEFT = 10  # rows beyond the terms, so that the test says something
 
 
 def leave_out_idle(
@@ -87,12 +87,18 @@ def _chance(
 ) -> float:
     """How often a number without a bearing on the target would explain as much of it as this."""
     levels = (codes[:, None] == np.unique(codes)).astype(float)
-    less = np.column_stack([levels, _surface(others)])
-    more = np.column_stack([less, own, own**2, *(own * other for other in others)])
+    products = [own**2, *(own * other for other in others)]
+    count = len(others)
+    if levels.shape[1] + count * (count + 3) // 2 + 1 + len(products) > len(target) - _LEFT:
+        products = []  # of many columns the products are too many for the rows: a plane must do
+    if levels.shape[1] + count + 1 > len(target) - _LEFT:
+        return 0.0
+    less = np.column_stack([levels, _surface(others) if products else np.stack(others, axis=1)])
+    more = np.column_stack([less, own, *products])
     terms = np.linalg.matrix_rank(more)
     left = len(target) - terms
     gained = terms - np.linalg.matrix_rank(less)
-    if left < _LEFT or not gained:
+    if not gained:
         return 0.0
     without, with_it = (_misfit(design, target) for design in (less, more))
     return float(fdtrc(gained, left, (without - with_it) / gained / max(with_it / left, 1e-300)))

@@ -38,6 +38,7 @@ _SOLVER_STEPS = r"(?:inference|sampling|sampler|denoising|diffusion|solver|searc
 _PARTS = (
     r"feats?|features|codebook|centroids?|clusters?|components?|buckets?|neurons|trees|estimators"
 )
+_FILES = "model|ckpt|checkpoint|file|weights?"
 _SPREADS = "sd|std|sem|se|stderr|var|variance|ci"
 # In order: the first that is found in the name's words, with blanks between, decides.
 _PATTERNS = [
@@ -85,7 +86,7 @@ _PATTERNS = [
         (Meaning.CAUSE, Role.FRACTION, r"frac|fractions?|shares?|proportions?|prop|ratio|pct"),
         (Meaning.CAUSE, Role.FRACTION, r"percent|percentage|mix|mixture|dropout|sparsity"),
         (Meaning.CAUSE, Role.BATCH, r"batch(?:size)?|bsz|bs|gbs|mbs|tokens per (?:batch|step)"),
-        (Meaning.DERIVED, Role.SIZE, r"^(?:\w+ )?(?:size|disk|footprint) [kmgt]i?b$"),
+        (Meaning.DERIVED, Role.SIZE, rf"^(?:(?:{_FILES}) )?(?:size|disk|footprint) [kmgt]i?b$"),
         (Meaning.CAUSE, Role.SIZE, r"n?params?|parameters?|non ?emb(?:edding)?"),
         (Meaning.CAUSE, Role.RATE, r"lr|learning ?rate|eta|weight decay|wd|step size"),
         (Meaning.CAUSE, Role.COUNT, r"vocab(?:ulary)?|experts?|heads?|layers?|depth|width|hidden"),

@@ -11,7 +11,7 @@ CAUSES = {
     ),
     "data": (
         "tokens D data_size num_characters trainTokens tok_B images "
-        "num_episodes n_users n_rows rounds n_docs"
+        "num_episodes n_users n_rows dataset_size_GB rounds n_docs"
     ),
     "unique_data": "unique_tokens U D_U distinct_examples uniqTok",
     "rate": "lr learning_rate peak_lr learningRate weight_decay",
