@@ -2,6 +2,7 @@
 
 import json
 import time
+from itertools import product
 
 import numpy as np
 import pytest
@@ -54,17 +55,19 @@ def huber_log_sum(q: Array, x: Array, y: Array) -> float:
 
 def test_scipy_s_default_tolerances_fall_into_the_trap_and_ours_do_not() -> None:
     x, y = surface(noise=0.001)
-    # One of the 4,500 starts of Hoffmann et al.'s grid.
-    trap = minimize(huber_log_sum, [5.0, 5.0, 0.5, 0.5, 0.5], (x, y), method="L-BFGS-B")
-    assert trap.success
+    # Of the 4,500 starts of Hoffmann et al.'s grid; which fall into it depends on the last bits.
+    starts = product((5.0, 15.0), (5.0, 15.0), (-1.0, 0.5), (0.5, 1.5), (0.5, 1.5))
+    ends = [minimize(huber_log_sum, start, (x, y), method="L-BFGS-B") for start in starts]
     found = fit(CHINCHILLA, x, y, objective=HUBER_LOG)
-    assert trap.fun > 5 * found.total
+    traps = [end for end in ends if end.success and end.fun > 5 * found.total]
+    assert len(traps) > len(ends) / 2
     assert found.status is FitStatus.CONVERGED
     params = found.params()
     assert params["alpha"] == pytest.approx(EPOCH.values["alpha"], abs=0.02)
     assert params["beta"] == pytest.approx(EPOCH.values["beta"], abs=0.02)
-    # The wrong optimum is wrong where it matters: scipy's exponents are far off.
-    assert abs(trap.x[4] - EPOCH.values["beta"]) > 0.05
+    # The wrong optima are wrong where it matters: scipy's exponents are far off.
+    true = np.array([EPOCH.values["alpha"], EPOCH.values["beta"]])
+    assert all(np.abs(trap.x[3:] - true).max() > 0.05 for trap in traps)
     # A patient search with tight tolerances agrees with ours, to the last digits of the objective.
     start = [np.log(params["A"]), np.log(params["B"]), np.log(params["E"])]
     patient = minimize(

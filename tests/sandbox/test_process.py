@@ -115,8 +115,9 @@ class TestTemplate:
 
         def hunt() -> None:
             while not stop.wait(0.05):
-                process = sandbox._process
-                if process is not None and processes_of(process.pid):
+                process, ready = sandbox._process, sandbox._hello is not None
+                # Not at its start, when it may ask a helper of the system where libraries are.
+                if ready and process is not None and processes_of(process.pid):
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(process.pid, signal.SIGKILL)
 
