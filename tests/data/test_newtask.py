@@ -542,6 +542,12 @@ def test_too_few_rows_lower_the_limit(tmp_path: Path) -> None:
     made = draft(table(tmp_path, "N D loss", rows))
     assert made.task.parameter_limit == 3
     assert "6 parameters would be usual: the limit is 3  --limit 6, or more runs" in said(made)
+    tuned = [
+        (n, d, lr, y + (np.log(lr) + 6) ** 2)
+        for i, (n, d, y) in enumerate(rows) for lr in (1e-3, 2e-3, 4e-3)[i % 2 : i % 2 + 2]
+    ]  # fmt: skip
+    made = draft(table(tmp_path, "N D lr loss", tuned))
+    assert made.task.parameter_limit == 10  # half of what a cut leaves would be fewer
 
 
 def test_no_data_at_all_is_an_amount_like_others(tmp_path: Path) -> None:
