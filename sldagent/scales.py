@@ -31,9 +31,10 @@ def on_scale(values: Floats, role: Role | None, like: Floats | None = None) -> F
 
 
 def domain_of(role: Role | None, least: float) -> tuple[float, float, str]:
-    """What a feature of a law can be: ends and words; `least` is what the law was fitted to.
+    """What a feature of a law can be: least, most and words for people.
 
-    The lower end belongs to it, and so does every number where the words are empty.
+    `least` is the smallest value that the law was fitted to. Where every number is allowed the
+    words are empty.
     """
     if role is Role.FRACTION:
         return 0.0, 1.0, "a share between 0 and 1"

@@ -309,7 +309,7 @@ def end_lines(run: "Run") -> list[str]:
     """How a search ended and what every proposer brought."""
     row = run.store.run()
     lines = [f"{'finished' if row['finished_at'] else 'stopped'}: {row['ended_because']}"]
-    judged, starts = sum(count for *_, count in run.store.counts()), len(run.starts())
+    judged, starts = sum(count for *_, count in run.store.counts()), len(row["starts"])
     if judged < starts:
         lines.append(
             f"  it ended before all start programs were judged ({judged} of {starts}), so none has "

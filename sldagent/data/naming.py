@@ -90,11 +90,7 @@ _PATTERNS = [
         (Meaning.CAUSE, Role.SIZE, r"n?params?|parameters?|non ?emb(?:edding)?"),
         (Meaning.CAUSE, Role.RATE, r"lr|learning ?rate|eta|weight decay|wd|step size"),
         (Meaning.CAUSE, Role.COUNT, r"vocab(?:ulary)?|experts?|heads?|layers?|depth|width|hidden"),
-        (
-            Meaning.CAUSE,
-            Role.COUNT,
-            r"d (?:model|ff)|dim|embd|streams?|parallel|top k|epochs?",
-        ),
+        (Meaning.CAUSE, Role.COUNT, r"d (?:model|ff)|dim|embd|streams?|parallel|top k|epochs?"),
         (Meaning.CAUSE, Role.COUNT, rf"bits|{_PARTS}"),
         (
             Meaning.CAUSE,
