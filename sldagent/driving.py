@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 from sldagent.config import EvolveConfig
 from sldagent.cuts import Cut, make_cuts
-from sldagent.data.choices import make_wishes
-from sldagent.data.newtask import Draft, draft_task
+from sldagent.data.newtask import Draft, name_or_draft
 from sldagent.data.sources import anchor, load_or_measured, load_train
 from sldagent.data.tasks import find_task, lasting_name
 from sldagent.data.writing import write_task
@@ -106,12 +105,16 @@ def plan(config: EvolveConfig) -> Plan:
         SldagentError: The task, its rows, a start program, the proposer or the recording is wrong.
     """
     config = _from_recording(config)
-    draft = _draft(config)
-    if draft is not None:
-        task, table, where, data = draft.task, draft.table, draft.task.name, None
+    chosen = name_or_draft(
+        config.task, config.data, targets=config.targets, groups=config.groups,
+        ignore=config.ignore, roles=config.roles, axes=config.axes, limit=config.limit,
+        keep=config.keep,
+    )  # fmt: skip
+    draft = chosen if isinstance(chosen, Draft) else None
+    if isinstance(chosen, Draft):
+        task, table, where, data = chosen.task, chosen.table, chosen.task.name, None
     else:
-        assert config.task is not None
-        task, table = load_or_measured(find_task(config.task), config.data)
+        task, table = load_or_measured(find_task(chosen), config.data)
         where, data = lasting_name(task), anchor(task, config.data)
     cuts = make_cuts(task, table)
     if config.models:
@@ -157,32 +160,6 @@ def llm_concurrency() -> int:
     from sldagent.llmrun import CONCURRENCY
 
     return CONCURRENCY
-
-
-def _draft(config: EvolveConfig) -> Draft | None:
-    """The task that is made of the user's table, where none is named."""
-    said = {
-        "--target": config.targets, "--ignore": config.ignore, "--role": config.roles,
-        "--axis": config.axes, "--keep": config.keep,
-    }  # fmt: skip
-    given = [option for option, value in said.items() if value]
-    given += ["--group"] if config.groups is not None else []
-    given += ["--limit"] if config.limit is not None else []
-    if config.task is not None:
-        if given:
-            raise UsageError(
-                f"{given[0]} is for a table of your own; --task '{config.task}' says it already"
-            )
-        return None
-    if config.data is None or not config.targets:
-        raise UsageError(
-            "name a --task, or give a table of your own with --data FILE --target COLUMN"
-        )
-    wishes = make_wishes(
-        config.targets, config.groups, config.ignore, config.roles, config.axes, config.limit,
-        config.keep,
-    )  # fmt: skip
-    return draft_task(Path(config.data).expanduser().resolve(), wishes)
 
 
 def evolve(config: EvolveConfig, make_pool: MakePool, watch: Watch) -> Run:

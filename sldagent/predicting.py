@@ -103,7 +103,7 @@ def point_names(features: Sequence[str], group_column: str | None) -> list[str]:
 def _group_of(point: Mapping[str, Any], column: str | None) -> str | None:
     """The group that a point names: by `group`, by the group column or by all parts of it."""
     if _GROUP in point:
-        return str(point[_GROUP])
+        return _label(point[_GROUP])
     if column is None:
         return None
     parts = [column] if column in point else column.split(JOIN)
@@ -111,7 +111,13 @@ def _group_of(point: Mapping[str, Any], column: str | None) -> str | None:
     if given and len(given) < len(parts):
         missing = ", ".join(part for part in parts if part not in point)
         raise UsageError(f"a point that names a group by {given[0]} needs {missing} too")
-    return JOIN.join(str(point[part]) for part in parts) if given else None
+    return JOIN.join(_label(point[part]) for part in parts) if given else None
+
+
+def _label(value: Any) -> str:
+    """A label as tables write it: without blanks about it, and 1.0 of a column with gaps is 1."""
+    whole = isinstance(value, float) and value.is_integer()
+    return str(int(value)) if whole else str(value).strip()
 
 
 def _table(

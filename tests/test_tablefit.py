@@ -209,6 +209,29 @@ def test_points_name_a_group_by_its_own_columns(tmp_path: Path) -> None:
     assert "no feature or group column 'optimiser'" in done.stderr
 
 
+def test_a_point_names_its_group_as_the_table_does(tmp_path: Path) -> None:
+    file = tmp_path / "runs.csv"
+    lines = ["params,tokens,depth,mix,loss"]
+    for depth, mix in ((6, "web, code"), (12, "web")):
+        for n, d in ((n, d) for n in (1e7, 1e8, 1e9) for d in (1e9, 1e10, 1e11)):
+            loss = depth / 6 + 400 * n**-0.34 + 400 * d**-0.28
+            lines.append(f'{n},{d},{depth},"{mix}",{loss}')
+    file.write_text("\n".join(lines) + "\n")
+    common = ("predict", str(file), "--target", "loss", "--law", "chinchilla", "--feature",
+              "params=size", "--feature", "tokens=data", "--column", "mix", "--column",
+              "depth", "--at")  # fmt: skip
+    point = "params=1e9,mix=web, code,tokens=1e11,depth=6"
+    done = sldagent(*common, point, cwd=tmp_path, env=None)
+    assert done.stdout.startswith("[web, code+6] at params=1e+09, tokens=1e+11"), done.stderr
+    law = api.fit(
+        file, features=["params=size", "tokens=data"], targets=["loss"], group="depth",
+        law="chinchilla", draws=20,
+    ).law  # fmt: skip
+    for depth in (6, 6.0, np.float64(6), "6 "):  # as tables with gaps and cells of text have it
+        (row,) = api.predict(law, [{"params": 1e9, "tokens": 1e11, "depth": depth}])
+        assert row["group"] == "6"
+
+
 def test_zero_hours_are_predicted_where_the_law_has_seen_some() -> None:
     rng = np.random.default_rng(0)
     sizes, hours = (a.ravel() for a in np.meshgrid(np.geomspace(4e7, 1e9, 5), [0, 1, 3, 10, 30]))

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from sldagent.api.tasks import load_task
 from sldagent.config import EvaluationConfig
-from sldagent.errors import SldagentError
+from sldagent.errors import SldagentError, UsageError
 from sldagent.sandboxes import open_sandbox, open_tracer, require_protection
 
 if TYPE_CHECKING:
     from sldagent.candidate import Evaluation
     from sldagent.cuts import Cut
+    from sldagent.data.newtask import Draft
     from sldagent.evaluation.evaluator import SandboxEvaluator
     from sldagent.program import Program
     from sldagent.table import Table
@@ -76,7 +77,7 @@ def make_evaluator(
 
 def evaluate(
     program: "Program | str | Path",
-    task: "Task | str",
+    task: "Task | Draft | str",
     split: str = "held-out",
     data: str | None = None,
     config: EvaluationConfig | None = None,
@@ -84,14 +85,23 @@ def evaluate(
 ) -> "Evaluation":
     """Judges one program, anybody's, through the whole evaluation; starts no Ray.
 
-    The program's failure is in the Evaluation's status; raised is only what is wrong with the task,
-    the data or the machine.
+    A draft, of which `new_task` makes one of any table, has its rows with it. The program's failure
+    is in the Evaluation's status; raised is only what is wrong with the task, the data or the
+    machine.
     """
+    from sldagent.data.newtask import Draft
     from sldagent.program import Program
 
     loaded = program if isinstance(program, Program) else load_program(program)
-    chosen = load_task(task) if isinstance(task, str) else task
-    with build_evaluator(chosen, split, data, config, unprotected) as judge:
+    if isinstance(task, Draft):
+        if split == "test":
+            raise UsageError("a table has no test rows; make a task of it with `tasks new --test`")
+        limits = config or EvaluationConfig()
+        judge = make_evaluator(task.task, task.table, task.cuts, limits, split, unprotected)
+    else:
+        chosen = load_task(task) if isinstance(task, str) else task
+        judge = build_evaluator(chosen, split, data, config, unprotected)
+    with judge:
         return judge.evaluate(loaded)
 
 

@@ -122,6 +122,16 @@ def new_task(
         return draft, write_task(draft, Path(output) if output else Path("tasks") / draft.task.name)
 
 
+def name_or_draft(task: str | None, data: str | None, **said: Any) -> "str | Draft":
+    """The name of a `task`, or the draft of one of the table `data` where none is named.
+
+    `said` is as in `new_task`; raises UsageError where neither or both are named.
+    """
+    from sldagent.data import newtask
+
+    return newtask.name_or_draft(task, data, **said)
+
+
 def task_from_table(
     table: "str | Path | pandas.DataFrame",
     targets: str | Sequence[str],

@@ -19,22 +19,27 @@ def numbers(text: str, option: str) -> dict[str, float]:
 
 
 def point(text: str, option: str) -> dict[str, Any]:
-    """`NAME=VALUE`, several with commas between; groups are named by words."""
+    """`NAME=VALUE`, several with commas between; a value can have commas, as labels do."""
     return dict(_pairs(text, option))
 
 
 def _pairs(text: str, option: str) -> list[tuple[str, str]]:
-    parts = [part.partition("=") for part in text.split(",")]
-    if not all(equals for _, equals, _ in parts):
+    parts: list[str] = []
+    for part in text.split(","):
+        if "=" in part or not parts:
+            parts.append(part)
+        else:  # the comma is the value's own
+            parts[-1] += f",{part}"
+    pairs = [(name.strip(), word.strip()) for name, _, word in (p.partition("=") for p in parts)]
+    if not all("=" in part for part in parts) or not all(word for _, word in pairs):
         raise _wrong(text, option)
-    names = [name.strip() for name, _, _ in parts]
-    if len(set(names)) < len(names):
+    if len({name for name, _ in pairs}) < len(pairs):
         raise UsageError(f"{option} '{text}' gives a value twice")
-    return [(name.strip(), word.strip()) for name, _, word in parts]
+    return pairs
 
 
 def _wrong(text: str, option: str) -> UsageError:
-    return UsageError(f"{option} '{text}' must be NAME=NUMBER, several with commas between")
+    return UsageError(f"{option} '{text}' must be NAME=VALUE, several with commas between")
 
 
 def read_points(path: str) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from typing import Any
 from sldagent.cuts import Cut, make_cuts
 from sldagent.data import cleaning
 from sldagent.data.checks import Check, check_table
-from sldagent.data.choices import Choice, Finding, Use, Wishes
+from sldagent.data.choices import Choice, Finding, Use, Wishes, make_wishes
 from sldagent.data.dependence import leave_out_determined
 from sldagent.data.drawing import LEGEND, draw_cut
 from sldagent.data.frames import Frame, files_sha256
@@ -37,6 +37,11 @@ _STEPS = (
     cleaning.drop_diverged,
     cleaning.keep_last_steps,
 )
+_FLAGS = {
+    "targets": "--target", "groups": "--group", "ignore": "--ignore", "roles": "--role",
+    "axes": "--axis", "limit": "--limit", "keep": "--keep",
+}  # fmt: skip
+_OPTIONAL = ("groups", "limit")
 
 
 @dataclass(frozen=True)
@@ -163,6 +168,33 @@ def draft_task(
         file_rows=file_rows,
         test=test_table,
     )
+
+
+def name_or_draft(task: str | None, data: str | None, **said: Any) -> str | Draft:
+    """The name of a `task`, or the draft of one of the table `data` where none is named.
+
+    Args:
+        task: A task's name.
+        data: A table's path.
+        said: Arguments of `make_wishes`.
+
+    Raises:
+        DataError: No task can be made of the table.
+        UsageError: Neither a task nor a table with targets is named, or both are.
+    """
+    if task is not None:
+        # No group and no limit are wishes, too.
+        given = [k for k, v in said.items() if (v is not None if k in _OPTIONAL else v)]
+        if given:
+            raise UsageError(
+                f"{_FLAGS[given[0]]} is for a table of your own; --task '{task}' says it already"
+            )
+        return task
+    if data is None or not said.get("targets"):
+        raise UsageError(
+            "name a --task, or give a table of your own with --data FILE --target COLUMN"
+        )
+    return draft_task(Path(data).expanduser().resolve(), make_wishes(**said))
 
 
 def _require_features(frame: Frame, choices: Iterable[Choice]) -> None:

@@ -73,6 +73,28 @@ def test_shows_what_was_guessed_and_writes_what_others_read(runs: Path) -> None:
     assert "tasks/runs/train.csv" in check.stdout
 
 
+def test_a_program_is_judged_on_a_table_as_it_is_on_the_task_made_of_it(runs: Path) -> None:
+    (runs.parent / "law.py").write_text(PROGRAM)
+    here = {"cwd": runs.parent, "env": None}
+    assert new(runs, "--target", "loss")[0] == 0
+    by_task = sldagent("evaluate", "law.py", "--task", "runs", **here)
+    (runs.parent / "tasks").rename(runs.parent / "gone")
+    words = ("evaluate", "law.py", "--data", str(runs), "--target", "loss")
+    by_table = sldagent(*words, **here)
+    one, other = (json.loads(done.stdout) for done in (by_task, by_table))
+    assert one["metrics"] == other["metrics"]
+    assert one["cuts"] == other["cuts"]
+    assert "features  params (size), tokens (data)" in by_table.stderr
+    assert not (runs.parent / "tasks").exists()
+    for more, said in (
+        (("--split", "test"), "tasks new --test"),
+        (("--task", "runs"), "--target is for a table of your own"),
+    ):
+        done = sldagent(*words, *more, **here)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert said in done.stderr
+
+
 def test_a_task_s_own_table_comes_before_the_environment(runs: Path) -> None:
     assert new(runs, "--target", "loss")[0] == 0
     (runs.parent / "elsewhere").mkdir()
