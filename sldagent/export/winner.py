@@ -126,27 +126,28 @@ def intervals_at(
     ]
     answers = iter(refitter.predict(program, calls))
     results = []
-    rng = np.random.default_rng(0)
     for group, _ in points:
         value = next(answers)
         drawn = np.array([next(answers) for _ in draws.params])
         if len(drawn):
-            low, high = measured_ends(drawn, noise[group], level, rng)
+            low, high = measured_ends(drawn, noise[group], level)
         else:
             low = high = np.full_like(value, np.nan)
         results.append((value, low, high))
     return results
 
 
-def measured_ends(
-    drawn: Floats, noise: Floats, level: float, rng: np.random.Generator, copies: int = 20
-) -> tuple[Floats, Floats]:
-    """Ends (N, T) of predictions (draws, N, T) with residuals (K, T) added."""
-    shape = (copies, *drawn.shape)
-    added = [rng.choice(noise[:, t], size=shape[:-1]) for t in range(shape[-1])]
-    values = (drawn[None] + np.stack(added, axis=-1)).reshape(-1, *drawn.shape[1:])
-    low, high = np.nanquantile(values, [(1 - level) / 2, (1 + level) / 2], axis=0)
-    return low, high
+def measured_ends(drawn: Floats, noise: Floats, level: float) -> tuple[Floats, Floats]:
+    """Ends (N, T) of predictions (draws, N, T) with residuals (K, T): of all sums of one of each.
+
+    Every pair is taken, so that neighbouring points of a curve differ by the law alone.
+    """
+    ends = [(1 - level) / 2, (1 + level) / 2]
+    found = np.empty((2, *drawn.shape[1:]))
+    for i in range(drawn.shape[1]):
+        values = (drawn[:, i, None] + noise[None]).reshape(-1, noise.shape[1])
+        found[:, i] = np.nanquantile(values, ends, axis=0)
+    return found[0], found[1]
 
 
 def largest_points(found: Found) -> list[tuple[str, str, Floats]]:

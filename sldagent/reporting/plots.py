@@ -256,33 +256,49 @@ def _residuals(picture: dict[str, Any], target: int) -> "Figure":
 
 
 def _extrapolation(picture: dict[str, Any], target: int) -> "Figure":
-    """Prediction along each axis, of the first group: fit rows, held-out rows, interval."""
-    axes_of = {curve["axis"]: curve for curve in reversed(picture["curves"])}
-    figure, every = _axes(len(axes_of))
-    for axes, (axis, curve) in zip(every, sorted(axes_of.items()), strict=True):
-        feature = picture["features"][axis]
-        x = np.array(curve["x"], dtype=float)
-        fit, low, high, whole = (
-            np.array(curve[name][target], dtype=float) for name in ("fit", "low", "high", "all")
-        )
-        if curve["from"] is not None:
-            axes.axvspan(curve["from"], x[-1], color="#f4ead6", linewidth=0, label="held out")
-        if np.isfinite(low).any():
-            words = f"{picture['level']:.0%} interval"
-            axes.fill_between(x, low, high, color=COLOURS[0], alpha=0.2, linewidth=0, label=words)
-        axes.plot(x, fit, color=COLOURS[0], label="fitted on smaller runs")
-        axes.plot(x, whole, "--", color=COLOURS[1], label="fitted on all runs")
-        at, y = np.array(curve["points"]["x"]), np.array(curve["points"]["y"][target])
-        held = np.array(curve["points"]["held"], dtype=bool)
-        axes.plot(at[~held], y[~held], "o", color="black", fillstyle="none", markersize=3.5)
-        axes.plot(at[held], y[held], "o", color="black", markersize=3.5)
-        _scale(axes, feature)
-        axes.set_xlim(x.min(), x.max())
-        room = 0.15 * (np.nanmax(whole) - np.nanmin(whole))
-        known = np.concatenate([y, whole[np.isfinite(whole)]])
-        axes.set_ylim(known.min() - room, known.max() + room)
+    """Prediction along each axis: fit rows, held-out rows, interval; a column for each group.
+
+    Of many groups the first few are drawn; one group has its axes side by side.
+    """
+    names = list(dict.fromkeys(curve["group"] for curve in picture["curves"]))[:_COLUMNS]
+    shown = [curve for curve in picture["curves"] if curve["group"] in names]
+    numbers = sorted({curve["axis"] for curve in shown})
+    rows, columns = (len(numbers), len(names)) if len(names) > 1 else (1, len(numbers))
+    figure, every = _axes(columns, rows)
+    left = set(range(len(every)))
+    for curve in shown:
+        place = numbers.index(curve["axis"]) * len(names) + names.index(curve["group"])
+        left.remove(place)
+        _curve(every[place], picture, curve, target)
         if len(picture["groups"]) > 1:
-            axes.set_title(_plain(curve["group"]))
-    every[0].set_ylabel(_label(picture["targets"][target]))
-    every[0].legend()
+            every[place].set_title(_plain(curve["group"]))
+        if place % columns == 0:
+            every[place].set_ylabel(_label(picture["targets"][target]))
+    for place in left:  # a group that has no row beyond this cut
+        every[place].remove()
+    every[min(set(range(len(every))) - left)].legend()
     return figure
+
+
+def _curve(axes: "Axes", picture: dict[str, Any], curve: dict[str, Any], target: int) -> None:
+    """One group's prediction along one axis, with its interval and the rows that lie on it."""
+    x = np.array(curve["x"], dtype=float)
+    fit, low, high, whole = (
+        np.array(curve[name][target], dtype=float) for name in ("fit", "low", "high", "all")
+    )
+    if curve["from"] is not None:
+        axes.axvspan(curve["from"], x[-1], color="#f4ead6", linewidth=0, label="held out")
+    if np.isfinite(low).any():
+        words = f"{picture['level']:.0%} interval"
+        axes.fill_between(x, low, high, color=COLOURS[0], alpha=0.2, linewidth=0, label=words)
+    axes.plot(x, fit, color=COLOURS[0], label="fitted on smaller runs")
+    axes.plot(x, whole, "--", color=COLOURS[1], label="fitted on all runs")
+    at, y = np.array(curve["points"]["x"]), np.array(curve["points"]["y"][target])
+    held = np.array(curve["points"]["held"], dtype=bool)
+    axes.plot(at[~held], y[~held], "o", color="black", fillstyle="none", markersize=3.5)
+    axes.plot(at[held], y[held], "o", color="black", markersize=3.5)
+    _scale(axes, picture["features"][curve["axis"]])
+    axes.set_xlim(x.min(), x.max())
+    room = 0.15 * (np.nanmax(whole) - np.nanmin(whole))
+    known = np.concatenate([y, whole[np.isfinite(whole)]])
+    axes.set_ylim(known.min() - room, known.max() + room)

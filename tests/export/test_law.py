@@ -237,11 +237,12 @@ def test_what_a_hostile_process_sends_is_an_error_not_a_crash(run: Run, frame: t
 
 def test_an_interval_holds_noise_and_constants() -> None:
     rng = np.random.default_rng(0)
-    drawn = rng.normal(0, 3, (4000, 1, 1))
-    noise = rng.normal(0, 4, (4000, 1))
-    low, high = measured_ends(drawn, noise, 0.9, rng)
-    assert low[0, 0] == pytest.approx(-1.645 * 5, rel=0.05)
-    assert high[0, 0] == pytest.approx(1.645 * 5, rel=0.05)
+    drawn = rng.normal(0, 3, (1000, 1, 1))
+    noise = rng.normal(0, 4, (1000, 1))
+    low, high = measured_ends(np.tile(drawn, (1, 2, 1)), noise, 0.9)
+    assert low[0, 0] == low[1, 0]
+    assert low[0, 0] == pytest.approx(-1.645 * 5, rel=0.1)
+    assert high[0, 0] == pytest.approx(1.645 * 5, rel=0.1)
 
 
 @pytest.mark.parametrize("text", ["", "x = 1\n", "raise OSError('gone')\n", "def predict(:"])
