@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sldagent.data.choices import Choice, Use
-from sldagent.data.naming import Meaning, guess_by_name, is_shape
+from sldagent.data.naming import Meaning, counts_parameters, guess_by_name, is_shape
 from sldagent.scales import on_scale
 from sldagent.task import Role
 
@@ -56,6 +56,7 @@ def leave_out_determined(
             _same(name, alike, z)
             or _in_order(name, loose, z, codes)
             or _reason(name, others, z, columns, codes, near=_is_derived(name) or bool(alike))
+            or (_surface(name, others, z, codes) if _is_derived(name) else "")
         )
         if reason:
             reasons[name] = reason
@@ -129,6 +130,31 @@ def _reason(
     return f"proportional to {' × '.join(terms)}{within}".replace("^1 ", " ").removesuffix("^1")
 
 
+def _surface(name: str, others: list[str], z: dict[str, Floats], codes: NDArray[np.intp]) -> str:
+    """Why a group's size and data determine what it spent; empty where they do not.
+
+    No product where a teacher, an encoder or attention has a part in it: a quadratic surface in
+    logarithms for each group.
+    """
+    if len(others) < 2:
+        return ""
+    left = np.zeros(len(codes))
+    for group in np.unique(codes):
+        mine = codes == group
+        design = [np.ones(int(mine.sum()))]
+        for i, other in enumerate(others):
+            design.append(z[other][mine])
+            design += [z[other][mine] * z[more][mine] for more in others[i:]]
+        if mine.sum() < len(design) + _FEW_VALUES:
+            return ""
+        terms = np.stack(design, axis=1)
+        found = np.linalg.lstsq(terms, z[name][mine], rcond=1e-9)[0]
+        left[mine] = z[name][mine] - terms @ found
+    if left.std() > _NEAR * z[name].std():
+        return ""
+    return f"follows from {', '.join(others)}"
+
+
 def _is_function(values: Floats, of: Floats, codes: NDArray[np.intp]) -> bool:
     """Whether a feature has one value for each value of another, which occurs in several rows.
 
@@ -147,12 +173,14 @@ def _is_function(values: Floats, of: Floats, codes: NDArray[np.intp]) -> bool:
     return bool(abs(signs.sum()) > _ORDERED * np.abs(signs).sum())
 
 
-def _worth(choice: Choice) -> tuple[int, int]:
+def _worth(choice: Choice) -> tuple[int, float]:
     """The order in which features are left out, the highest first."""
     roles = (Role.SIZE, Role.DATA, Role.LOGGED, Role.UNIQUE_DATA, Role.COUNT, Role.RATE, Role.BATCH)
     guess = guess_by_name(choice.name)
     step = guess is not None and guess.meaning is Meaning.STEP
-    rank = roles.index(choice.role) if choice.role in roles else len(roles)
+    rank: float = roles.index(choice.role) if choice.role in roles else len(roles)
+    if choice.role is Role.SIZE and not counts_parameters(choice.name):
+        rank += 0.5  # "model" has names or rounded numbers
     return (2 if _is_derived(choice.name) else int(step), rank)
 
 

@@ -169,6 +169,8 @@ def _by_value(name: str, numbers: Floats, guess: NameGuess | None) -> Choice:
     whole = bool((finite == np.round(finite)).all())
     if low < 0 or (finite == 0).mean() > _FEW:
         role, why = Role.LOGGED, "its values, at zero or below; taken as they are"
+    elif re.match(r"N(?![a-z])", name) and high > _MANY:
+        role, why = Role.SIZE, "its name and values, N is a number of parameters"
     elif whole and words_of(name)[:1] in (["n"], ["num"]) and high > _MANY:
         role, why = Role.DATA, "its name and values, a large number of something"
     elif whole and high < 1e6:

@@ -36,7 +36,8 @@ class NameGuess:
 _SOLVER_STEPS = r"(?:inference|sampling|sampler|denoising|diffusion|solver|search) steps?"
 # What a model that is no neural network is made of.
 _PARTS = (
-    r"feats?|features|codebook|centroids?|clusters?|components?|buckets?|neurons|trees|estimators"
+    r"feats?|features|latents?|codebook|centroids?|clusters?|components?|buckets?|neurons|trees"
+    r"|estimators"
 )
 _FILES = "model|ckpt|checkpoint|file|weights?"
 _SPREADS = "sd|std|sem|se|stderr|var|variance|ci"
@@ -175,6 +176,11 @@ def can_be_none(name: str, role: Role | None) -> bool:
 def is_shape(name: str) -> bool:
     """Whether a count says how large a model is, such as its width."""
     return bool(_SHAPE.search(" ".join(words_of(name))))
+
+
+def counts_parameters(name: str) -> bool:
+    """Whether a size is a number of parameters for certain, and no `model` or `size`."""
+    return bool(re.search(r"param|\bn\b|non ?emb", " ".join(words_of(name))))
 
 
 def falls_by_name(name: str) -> bool:

@@ -203,7 +203,7 @@ class _Problem:
                 raise DataError(f"size and data must be above zero: {n:g}, {d:g}")
             flops = FLOPS_PER_TOKEN_PARAMETER * n * d
             best = Allocation(flops, n, d, float(self.loss(np.array([n]), np.array([d]))[0]))
-        elif law.name.startswith(("chinchilla(", "signed chinchilla(")):
+        elif law.name.startswith(("chinchilla(", "signed chinchilla(")) and not self._shifted():
             params = self.found.params(self.group)
             if min(params[name] for name in ("A", "B", "alpha", "beta")) <= 0:
                 words = "a term vanished: there is no optimum"
@@ -245,6 +245,10 @@ class _Problem:
                 rows[:, slot.column] = self.given[slot.symbol]
         rows[:, self.size], rows[:, self.data] = n, d
         return rows
+
+    def _shifted(self) -> bool:
+        shift = self.found.units.shift
+        return bool(shift[self.size] or shift[self.data])
 
     def _given(self, column: int) -> float | None:
         symbol = next(s.symbol for s in self.found.law.slots if s.column == column)

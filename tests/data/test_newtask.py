@@ -120,6 +120,23 @@ def test_compute_that_size_and_data_make_up_is_left_out(tmp_path: Path) -> None:
     assert roles(kept) == "N=size C=data"
 
 
+def test_compute_in_which_a_teacher_has_a_part_is_left_out(tmp_path: Path) -> None:
+    rows = []
+    for size in (2e8, 1e9, 4e9):
+        for n, d in product(np.geomspace(1e7, 1e9, 6), np.geomspace(1e9, 1e11, 5)):
+            rows.append((f"T{size:.0e}", n, d, d * (6 * n + 2 * size), chinchilla(n, d)))
+    made = draft(table(tmp_path, "teacher student_params tokens flops_total loss", rows))
+    assert made.task.group_column == "teacher"
+    assert roles(made) == "student_params=size tokens=data"
+    assert reason(made, "flops_total") == "follows from student_params, tokens"
+
+
+def test_a_number_of_parameters_is_kept_rather_than_what_a_model_is_called(tmp_path: Path) -> None:
+    rows = [(f"{n / 1e6:.0f}M", round(0.97 * n), d, y) for n, d, y in GRID]
+    made = draft(table(tmp_path, "model n_params tokens loss", rows))
+    assert roles(made) == "n_params=size tokens=data"
+
+
 def test_tokens_in_a_fixed_ratio_to_size_are_left_out(tmp_path: Path) -> None:
     sizes = np.geomspace(1e7, 1e10, 30)
     rows = [(n, 20 * n, chinchilla(n, 20 * n)) for n in sizes]
@@ -255,6 +272,11 @@ def test_what_a_model_is_made_of_is_its_size_where_nothing_else_is(tmp_path: Pat
     rows = [(w, d, w**-0.3 + d**-0.2) for w, d in product((64, 256, 1024, 4096), (300, 3000, 9000))]
     made = draft(table(tmp_path, "hash_dim n_docs err", rows), ["err"])
     assert roles(made) == "hash_dim=size n_docs=data"
+    large = [(w * 1e4, d, y) for w, d, y in rows]
+    assert roles(draft(table(tmp_path, "n_latents n_docs err", rows), ["err"])).startswith(
+        "n_latents=size"
+    )
+    assert roles(draft(table(tmp_path, "N_nv n_docs err", large), ["err"])).startswith("N_nv=size")
     both = [(n, w, d, y) for n, (w, d, y) in zip((3, 1, 2) * 4, rows, strict=True)]
     assert roles(draft(table(tmp_path, "params width n_docs err", both), ["err"])).startswith(
         "params=size width=count"

@@ -75,6 +75,23 @@ def test_units_bring_every_parameter_back(roles: tuple[Role, ...], law: Law) -> 
         np.testing.assert_allclose(law.evaluate(x, raw), found.predict(x)[:, 0], rtol=1e-9)
 
 
+@pytest.mark.parametrize("name", ["chinchilla", "kaplan", "farseer", "transferred"])
+def test_the_formula_is_in_the_table_s_units_where_some_data_are_none(name: str) -> None:
+    roles = (Role.SIZE, Role.DATA)
+    law = find(name, roles)
+    x = features(roles)
+    x[::7, 1] = 0
+    y = 2 + 40 * (x[:, 0] / 1e8) ** -0.3 + 10 * (1 + x[:, 1] / 1e9) ** -0.4
+    found = fit(law, x, y, effort=Effort(starts=2, rounds=1, iterations=5))
+    assert found.units.shift[1] < 0
+    formula = found.sympy()
+    for i in (0, 1, len(x) - 1):
+        table = {s.symbol: x[i, s.column] for s in law.slots}
+        value = float(formula.subs({k: table[str(k)] for k in formula.free_symbols}))
+        assert value == pytest.approx(found.predict(x[[i]])[0, 0], rel=1e-9)
+    assert f"D = feature 2 +{-found.units.shift[1]:.4g}" in found.report()
+
+
 def test_farseer_s_published_constants_are_recovered() -> None:
     """Exponents of arXiv 2506.10972 from noise-free points of its published surface."""
     x = features((Role.SIZE, Role.DATA))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from sldagent.errors import DataError
-from sldagent.laws.expressions import Array, Law, compiled, parse, symbols
+from sldagent.laws.expressions import Array, Law, Slot, compiled, parse, symbols
 from sldagent.laws.fitting.objectives import OBJECTIVES, Objective
 from sldagent.laws.fitting.units import Units
 from sldagent.task import Role
@@ -129,13 +129,14 @@ class Fit:
         table = symbols(self.law)
         values = self.params(group, target)
         expression = self.law.expression().subs({table[n]: v for n, v in values.items()})
-        if not self.law.centred:
-            return expression
         scaled = {}
         for slot in self.law.slots:
             symbol, c = table[slot.symbol], slot.column
-            scaled[symbol] = (symbol - self.units.shift[c]) / self.units.scale[c]
-        return expression.subs(scaled, simultaneous=True)
+            if self.law.centred:
+                scaled[symbol] = (symbol - self.units.shift[c]) / self.units.scale[c]
+            elif self.units.shift[c]:
+                scaled[symbol] = symbol - self.units.shift[c]
+        return expression.subs(scaled, simultaneous=True) if scaled else expression
 
     def latex(self, group: str | None = None, target: int = 0, digits: int = 4) -> str:
         """The fitted formula as LaTeX, numbers rounded to `digits`."""
@@ -145,11 +146,7 @@ class Fit:
 
     def report(self) -> str:
         """A text with statistics, parameters and what to doubt, a block per group and target."""
-        centres = ", ".join(
-            f"{s.symbol} = feature {s.column + 1}"
-            + (f" / {self.units.scale[s.column]:.4g}" if self.law.centred else "")
-            for s in self.law.slots
-        )
+        centres = ", ".join(self._meaning(slot) for slot in self.law.slots)
         rows = sum(row[0].rows for row in self.outcomes)
         lines = [
             f"{self.law.name}: y = {self.law.formula}",
@@ -166,6 +163,14 @@ class Fit:
                 lines.append("  " + "  ".join(f"{name} {value:.6g}" for name, value in named))
                 lines.append(f"  condition {o.condition:.1e}, {o.share:.0%} of starts agree")
         return "\n".join(lines)
+
+    def _meaning(self, slot: Slot) -> str:
+        """What a symbol of the law is of the table."""
+        shift, scale = self.units.shift[slot.column], self.units.scale[slot.column]
+        words = f"feature {slot.column + 1}"
+        if shift and not self.law.centred:
+            words += f" {-shift:+.4g}"
+        return f"{slot.symbol} = {words}" + (f" / {scale:.4g}" if self.law.centred else "")
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data for JSON; `from_dict` reads it."""
