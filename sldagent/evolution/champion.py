@@ -36,6 +36,11 @@ class Champion:
         allowed = (1 - LEAST_GAIN) * (1 - _score(self._start[0]))
         return self._top if 1 - _score(self._top[0]) <= allowed else self._start
 
+    @property
+    def top(self) -> Member | None:
+        """The candidate of the best score and its program."""
+        return self._top
+
     def challenge(self, candidate: Candidate) -> None:
         """Takes note of a valid candidate."""
         if candidate.generation == 0:

@@ -137,10 +137,16 @@ class Island:
         self._closed = until
 
     def receive(self, member: Member, step: int) -> bool:
-        """Takes in a member of another island after a step of this one."""
+        """Takes in a member of another island after a step of this one; True if there is room.
+
+        What is turned away leaves no trace: only moves are stored, and a resumed island must know
+        what this one does.
+        """
         candidate, program = member
-        self.note(candidate.program_hash, step, candidate.number)
-        return self._admit(candidate, program)
+        taken = self._admit(candidate, program)
+        if taken:
+            self.note(candidate.program_hash, step, candidate.number)
+        return taken
 
     def note(self, program_hash: str, step: int, number: int) -> None:
         """Remembers a program of a candidate that was made or received after a step."""

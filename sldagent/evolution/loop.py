@@ -35,6 +35,7 @@ from sldagent.proposing.base import Member, Proposal, Proposer, Request, Start
 
 _GLANCE = 0.05  # seconds for evaluations before answers are looked for again
 _NOTHING = Program("")  # stands for a reply that held no program
+_MADE, _CAME = 0, 1  # what an island makes in a step it sees before what comes to it then
 
 
 @dataclass(slots=True)
@@ -205,7 +206,7 @@ class Search:
 
     def _restore_programs(self, generation: int) -> None:
         """What islands know of programs, and the scores, from what was committed until then."""
-        hashes = {}
+        hashes, notes = {}, []
         for number, name, score in self._journal.facts(self._places.number(generation + 1, 0, 0)):
             hashes[number] = name
             self._scores[number] = score
@@ -215,11 +216,13 @@ class Search:
                 island, step = self._places.step(number)
             if name != _NOTHING.hash:
                 self._judging.committed(name, number)
-            self._islands[island].note(name, step, number)
+            notes.append((step, _MADE, island, number))
         for when, island, number in self._journal.arrivals():
             if when <= generation:
-                step = when * self._config.offspring - 1
-                self._islands[island].note(hashes[number], step, number)
+                notes.append((when * self._config.offspring - 1, _CAME, island, number))
+        # As it went: of one program an island remembers the candidate that it saw first.
+        for step, _, island, number in sorted(notes, key=lambda note: note[:2]):
+            self._islands[island].note(hashes[number], step, number)
 
     # -- asking --------------------------------------------------------------------------------
 
@@ -419,5 +422,5 @@ class Search:
         )
 
     def _progress(self) -> Progress:
-        best = self.best[0] if self.best else None
-        return Progress(self._reported, time.monotonic() - self._began, best)
+        best, top = (m[0] if m else None for m in (self.best, self._champion.top))
+        return Progress(self._reported, time.monotonic() - self._began, best, top)

@@ -20,12 +20,14 @@ class Progress:
     Attributes:
         generation: The last generation that every island has finished.
         seconds: Since this driver began.
-        best: The best candidate so far.
+        best: The candidate that the run would end with.
+        top: The one of the best score, which may be too little better for that.
     """
 
     generation: int
     seconds: float
     best: Candidate | None
+    top: Candidate | None
 
 
 class Stop(Protocol):
@@ -99,7 +101,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Stall:
-    """So many generations brought nothing better."""
+    """So many generations brought no better score."""
 
     of_the_clock: ClassVar[bool] = False
     most: int
@@ -109,8 +111,8 @@ class Stall:
         return None
 
     def reached(self, progress: Progress) -> str | None:
-        """Whether the best candidate is that old."""
-        since = progress.generation - (progress.best.generation if progress.best else 0)
+        """Whether the candidate of the best score is that old."""
+        since = progress.generation - (progress.top.generation if progress.top else 0)
         return f"nothing better in {since} generations" if since >= self.most else None
 
 

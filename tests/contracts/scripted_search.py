@@ -81,11 +81,13 @@ class Nudge:
         concurrency: int = 1,
         deterministic: bool = True,
         before: Callable[[Request], None] | None = None,
+        digits: int = 2,
     ) -> None:
         self.concurrency = concurrency
         self.deterministic = deterministic
         self.requests: list[Request] = []
         self._before = before
+        self._digits = digits
         self._lock = threading.Lock()
 
     def propose(self, request: Request) -> Proposal | None:
@@ -102,7 +104,7 @@ class Nudge:
         links: dict[str, Any] = {"parents": (parent.number,), "exemplars": exemplars}
         if (request.generation, request.slot) == (3, 1):
             return Proposal(None, change="nothing", reason="no block", arm=arm, **links)
-        value = round(value_of(text) + 0.3 * noise, 2)
+        value = round(value_of(text) + 0.3 * noise, self._digits)
         return Proposal(program(value), change=f"{0.3 * noise:+.2f}", arm=arm, **links)
 
 

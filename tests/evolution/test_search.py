@@ -208,6 +208,18 @@ def test_a_search_interrupted_anywhere_goes_on_to_the_same_lineage(
     assert not committed & set(pool.evaluated), "a committed program was evaluated again"
 
 
+def test_a_search_goes_on_with_what_islands_knew_of_migrants() -> None:
+    """Programs so alike that what one island makes has often come to it from another."""
+
+    def search(journal: MemoryJournal) -> MemoryJournal:
+        proposer = Nudge(digits=1)
+        return run_search(journal, proposer=proposer, generations=40, checkpoint_every=4)
+
+    whole = search(MemoryJournal())
+    for kept in range(10, 240, 7):
+        assert search(cut_off(whole, kept)).lineage() == whole.lineage()
+
+
 def test_a_long_search_goes_on_from_a_checkpoint() -> None:
     long = run_search(generations=30, checkpoint_every=4)
     before = cut_off(long, 170)

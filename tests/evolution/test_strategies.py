@@ -1,5 +1,6 @@
 """Places, migration and stopping, each by itself."""
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -110,7 +111,15 @@ def test_nothing_migrates_after_a_generation_with_a_reseeding() -> None:
 
 def progress(generation: int = 10, seconds: float = 5.0, best: float | None = 0.5) -> Progress:
     found = None if best is None else island(best)[0][0]
-    return Progress(generation, seconds, found)
+    return Progress(generation, seconds, found, found)
+
+
+def test_a_search_that_gains_less_than_a_run_ends_with_has_not_stalled() -> None:
+    start = island(0.5)[0][0]
+    gained = dataclasses.replace(island(0.51)[0][0], generation=18)
+    rule = Stall(20)
+    assert rule.reached(Progress(37, 1.0, start, gained)) is None
+    assert rule.reached(Progress(38, 1.0, start, gained)) == "nothing better in 20 generations"
 
 
 def test_rules_combine_and_the_first_that_is_met_ends_it() -> None:
