@@ -26,7 +26,7 @@ from sldagent.journal import StoreJournal
 from sldagent.program import Program, seldom_collecting
 from sldagent.proposing.base import Proposer, Start
 from sldagent.proposing.replay import Recorder, Replay
-from sldagent.run import Run
+from sldagent.run import PROMPTS, TASKS, Run
 from sldagent.table import Table
 from sldagent.task import Task
 
@@ -171,10 +171,10 @@ def evolve(config: EvolveConfig, make_pool: MakePool, watch: Watch) -> Run:
         if llm is not None:
             llm.check()
 
-        def furnish(tasks: Path) -> None:
-            planned.keep_task(tasks)
+        def furnish(folder: Path) -> None:
+            planned.keep_task(folder / TASKS)
             if llm is not None:
-                llm.keep_templates(tasks.parent / "prompts")
+                llm.keep_templates(folder / PROMPTS)
 
         run = Run.create(planned.config, task, table, cuts, planned.starts, furnish)
         watch.started(run)

@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import secrets
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import metadata
@@ -29,7 +30,9 @@ if TYPE_CHECKING:  # numpy and pandas are not needed to read a run
     from sldagent.cuts import Cut
     from sldagent.table import Table
 
-_TASKS = "tasks"  # the folder of a run's own task
+TASKS = "tasks"  # the folder of a run's own task
+PROMPTS = "prompts"  # and of its templates
+_PATIENCE = 0.5  # seconds: whoever looks whether a run is driven holds its lock for a moment
 _PACKAGES = ("sldagent", "numpy", "scipy", "ray", "sqlalchemy")
 
 
@@ -57,12 +60,11 @@ class Run:
         table: "Table",
         cuts: "Sequence[Cut]",
         starts: Sequence[Start],
-        keep_task: Callable[[Path], object] = lambda tasks: None,
+        furnish: Callable[[Path], object] = lambda folder: None,
     ) -> Self:
         """Makes the folder and commits the run's row; raises UsageError where the name is taken.
 
-        `keep_task` is given the run's own folder of tasks before that, to put a task into it that
-        is found nowhere else.
+        `furnish` is given the folder before that, to put into it what is found nowhere else.
         """
         from sldagent.evaluation.key import evaluation_key
 
@@ -82,12 +84,16 @@ class Run:
         }
         programs = [(start.program, start.proposer, start.change) for start in starts]
         folder = Path(config.runs) / name
-        return cls(Store.create(folder, row, programs, lambda made: keep_task(made / _TASKS)))
+        return cls(Store.create(folder, row, programs, furnish))
 
     @classmethod
     def open(cls, folder: Path) -> Self:
         """An existing run; raises UsageError where there is none."""
         return cls(Store.open(folder))
+
+    def close(self) -> None:
+        """Lets go of the database's file, which is opened again when something is asked."""
+        self.store.close()
 
     def config(self) -> EvolveConfig:
         """What the run was started with; raises UsageError where another version wrote it."""
@@ -111,7 +117,7 @@ class Run:
         Raises:
             TaskError: The task is not where it was, or its file is wrong.
         """
-        own = next((self.folder / _TASKS).glob("*/task.toml"), None)
+        own = next((self.folder / TASKS).glob("*/task.toml"), None)
         return read_task(own) if own else find_task(self.store.run()["task"])
 
     def starts(self) -> list[Start]:
@@ -164,7 +170,8 @@ class Run:
         """Every candidate in short as a DataFrame, by number."""
         import pandas
 
-        return pandas.DataFrame(self.store.rows()).set_index("number")
+        rows = self.store.rows()
+        return pandas.DataFrame(rows, columns=self.store.row_names()).set_index("number")
 
     @contextmanager
     def driving(self) -> Iterator[None]:
@@ -178,15 +185,18 @@ class Run:
         except OSError as error:
             raise UsageError(f"cannot write in {self.folder}: {error.strerror}") from None
         with file:
-            if not _locked(file):
-                raise UsageError(f"run '{self.folder.name}' is going on in another process")
+            end = time.monotonic() + _PATIENCE
+            while not _locked(file, fcntl.LOCK_EX):
+                if time.monotonic() > end:
+                    raise UsageError(f"run '{self.folder.name}' is going on in another process")
+                time.sleep(_PATIENCE / 10)
             yield
 
     def is_driven(self) -> bool:
         """Whether some process drives the run now."""
         try:
             with open(self.folder / "lock") as file:
-                return not _locked(file)
+                return not _locked(file, fcntl.LOCK_SH)
         except OSError:
             return False
 
@@ -223,10 +233,10 @@ class Run:
                 fresh.unlink(missing_ok=True)  # a file system without links: only a convenience
 
 
-def _locked(file: TextIO) -> bool:
+def _locked(file: TextIO, kind: int) -> bool:
     """Takes the lock on an open file; False where another process has it."""
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

@@ -113,7 +113,9 @@ def list_runs(
     found = []
     for folder in run_folders(runs):
         try:
-            found.append(Run.open(folder))
+            run = Run.open(folder)
+            run.close()  # of hundreds of runs too many files would stay open
+            found.append(run)
         except SldagentError as error:
             damaged(str(error))
     return found

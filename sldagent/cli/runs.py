@@ -29,7 +29,10 @@ def runs() -> None:
 def list_(runs: str, as_json: bool) -> None:
     """List runs by name."""
     found = api.list_runs(runs, lambda words: click.echo(f"left out: {words}", err=True))
-    rows = [_summary(run) for run in found]
+    rows = []
+    for run in found:
+        rows.append(_summary(run))
+        run.close()
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return

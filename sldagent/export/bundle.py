@@ -10,10 +10,9 @@ from typing import Any
 
 from sldagent.errors import SldagentError, UsageError
 from sldagent.export.winner import make_room, write_files
-from sldagent.run import Run
+from sldagent.run import PROMPTS, TASKS, Run
 from sldagent.storage.store import FILE
 
-_TASKS = "tasks"  # a task that was made of the user's own table, with its rows
 _PAGE = "report.html"
 
 
@@ -37,11 +36,12 @@ def export_bundle(run: Run, folder: Path, force: bool = False) -> tuple[str, ...
         "config.json": _dumps(dataclasses.asdict(run.config())),
         "environment.json": _dumps(_environment(run)),
     }
-    kept = [name for name in (_TASKS, _PAGE) if (run.folder / name).exists()]
+    kept = [name for name in (TASKS, PROMPTS, _PAGE) if (run.folder / name).exists()]
     if folder.resolve() == run.folder.resolve():
         raise UsageError(f"{folder} is the run's own folder; choose another -o")
     make_room(folder, [*files, FILE, *kept], force)
-    (folder / FILE).unlink(missing_ok=True)
+    for end in ("", "-wal", "-shm"):  # SQLite would read an old journal into the new file
+        (folder / f"{FILE}{end}").unlink(missing_ok=True)
     run.store.copy_to(folder / FILE)
     write_files(folder, files)
     for name in kept:

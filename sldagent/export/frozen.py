@@ -211,16 +211,17 @@ def _embeddings(program: Program) -> list[tuple[str, str]]:
         return [(quoted.format(source=whole, why=why), inside)]
     why = "cut down to what predicts, it gave other numbers"
     last = (quoted.format(source=whole, why=why), inside)
-    if not defined_names(part) & defined_names(_TAIL_NAMES):
+    if not defined_names(part) & defined_names(_TAIL.format_map(_Blank())):
         return [(_with_numpy(part), "scaling_law_func"), last]
     why = "it uses names that this module uses for something else"
     return [(quoted.format(source=_quoted(part), why=why), inside), last]
 
 
-_TAIL_NAMES = (
-    "FEATURES = TARGETS = GROUP_COLUMN = RANGES = FORMULA = LATEX = PARAMS = DRAWS = NOISE = 0\n"
-    "predict = predict_interval = law = _records = _table = _by_group = _group_of = _evaluate = 0\n"
-)
+class _Blank(dict[str, str]):
+    """Fills every place of a template, so that its text is a module."""
+
+    def __missing__(self, _place: str) -> str:
+        return "_"
 
 
 def _with_numpy(part: str) -> str:

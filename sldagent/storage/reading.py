@@ -79,6 +79,11 @@ class Reading:
             query = query.order_by(table.c.number)
         yield from self._short(query)
 
+    @staticmethod
+    def row_names() -> list[str]:
+        """What every row of `rows` has."""
+        return [*(column.name for column in _SHORT), "parents"]
+
     def rows_of(self, numbers: Sequence[int]) -> list[dict[str, Any]]:
         """The candidates with these numbers in short, in this order."""
         column = schema.candidate.c.number

@@ -87,7 +87,7 @@ class Store(Reading):
                 ]
                 row = {**run, "name": folder.name, "created_at": now(), "starts": listed}
                 connection.execute(insert(schema.run).values(row))
-        except SldagentError:
+        except BaseException:  # a key pressed, too: half a run would keep its name for itself
             store.close()
             _remove(folder)
             raise
@@ -103,15 +103,19 @@ class Store(Reading):
         if not (folder / FILE).is_file():
             raise UsageError(f"no run in {folder}: it has no {FILE}")
         store = cls(folder, _engine(folder / FILE))
-        with store._reading() as connection:
-            old = migrations.pending(connection)
-        if old:
-            with store._writing() as connection:
-                migrations.migrate(connection)
+        try:
+            with store._reading() as connection:
+                old = migrations.pending(connection)
+            if old:
+                with store._writing() as connection:
+                    migrations.migrate(connection)
+        except BaseException:
+            store.close()
+            raise
         return store
 
     def close(self) -> None:
-        """Lets go of the file."""
+        """Lets go of the file, which is opened again when something is asked."""
         self._engine.dispose()
 
     def finish(self, because: str = "") -> None:

@@ -1,6 +1,8 @@
 """Whatever breaks a run at whatever point: what it goes on to is the uninterrupted lineage."""
 
 import dataclasses
+import fcntl
+import threading
 from typing import Any
 
 import pytest
@@ -155,6 +157,11 @@ def test_two_drivers_of_one_run_are_one_too_many(driver: Driver) -> None:
         with pytest.raises(UsageError, match="going on in another process"):
             driver.resume("one")
     assert not run.is_driven()
+    with open(run.folder / "lock") as file:  # somebody looks
+        fcntl.flock(file, fcntl.LOCK_SH)
+        threading.Timer(0.1, fcntl.flock, (file, fcntl.LOCK_UN)).start()
+        with run.driving():
+            assert run.is_driven()
 
 
 def test_a_finished_run_is_returned_as_it_is(driver: Driver) -> None:

@@ -41,6 +41,9 @@ def test_nothing_is_replaced_unless_forced(run: Run, tmp_path: Path) -> None:
     api.export_bundle(run, tmp_path / "out")
     with pytest.raises(UsageError, match="--force"):
         api.export_bundle(run, tmp_path / "out")
+    for end in ("-wal", "-shm"):  # a reader that was killed
+        (tmp_path / "out" / f"lineage.sqlite{end}").write_bytes(b"old")
     api.export_bundle(run, tmp_path / "out", force=True)
+    assert not list((tmp_path / "out").glob("lineage.sqlite-*"))
     with pytest.raises(UsageError, match="own folder"):
         api.export_bundle(run, run.folder, force=True)

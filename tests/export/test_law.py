@@ -166,6 +166,7 @@ def test_candidates_without_a_law_are_refused(run: Run, tmp_path: Path) -> None:
 
 AWKWARD = {
     "names that the module uses itself": BETTER.replace("logs", "predict"),
+    "a helper called as one of the module's": BETTER.replace("logs", "_checked"),
     "names looked up at run time": BETTER.replace("u = logs(", "u = globals()['logs']("),
     "windows line ends": BETTER.replace("\n", "\r\n"),
     "quotes of every kind": BETTER.replace("logs", "predict").replace(

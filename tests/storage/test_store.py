@@ -3,6 +3,8 @@
 import dataclasses
 import json
 import os
+import resource
+import shutil
 import sqlite3
 import subprocess
 from collections.abc import Iterator
@@ -11,6 +13,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, event, inspect
 
+from sldagent import api
 from sldagent.candidate import Candidate, CutResult, Evaluation, Metrics, Status
 from sldagent.errors import SldagentError, UsageError
 from sldagent.program import Program
@@ -18,6 +21,7 @@ from sldagent.storage import migrations, schema
 from sldagent.storage.reading import Filter
 from sldagent.storage.store import FILE, Store
 
+NOFILE = resource.RLIMIT_NOFILE
 RUN = {
     "task": "toy",
     "config": {"seed": 0},
@@ -204,6 +208,34 @@ def test_what_is_no_database_is_refused_in_one_line(store: Store) -> None:
     (store.folder / FILE).write_bytes(b"no database at all" * 1000)
     with pytest.raises(UsageError, match="cannot read"):
         Store.open(store.folder)
+
+
+def test_a_run_that_is_given_up_while_it_is_made_leaves_its_name_free(tmp_path: Path) -> None:
+    def ctrl_c(_folder: Path) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Store.create(tmp_path / "run", RUN, [], ctrl_c)
+    assert not (tmp_path / "run").exists()
+    Store.create(tmp_path / "run", RUN, [])
+
+
+def test_many_runs_are_listed_with_few_open_files(store: Store) -> None:
+    store.close()
+    for i in range(40):
+        shutil.copytree(store.folder, store.folder.with_name(f"copy{i}"))
+    before, (soft, hard) = len(os.listdir("/proc/self/fd")), resource.getrlimit(NOFILE)
+    resource.setrlimit(NOFILE, (before + 30, hard))
+    damaged: list[str] = []
+    try:
+        found = api.list_runs(store.folder.parent, damaged.append)
+        for run in found:
+            assert run.frame().empty
+            run.close()
+    finally:
+        resource.setrlimit(NOFILE, (soft, hard))
+    assert (len(found), damaged) == (41, [])
+    assert len(os.listdir("/proc/self/fd")) <= before
 
 
 def test_reads_of_the_test_rows_are_counted(store: Store) -> None:
