@@ -96,12 +96,18 @@ class StoreJournal:
         self._store.add_proposal(number, proposal.program, values, _calls(proposal))
         self._kept.add(number)
 
-    def commit(self, candidate: Candidate, program: Program, proposal: Proposal) -> None:
-        """Commits a candidate in one transaction."""
-        calls = [] if candidate.number in self._kept else _calls(proposal)
-        self._kept.discard(candidate.number)
-        self._store.add(candidate, program, proposal.arm, calls)
-        self._members[candidate.number] = (candidate, program)
+    def commit(
+        self, candidate: Candidate, program: Program, proposal: Proposal
+    ) -> tuple[float, int]:
+        """Commits a candidate in one transaction; returns dollars and tokens that it cost."""
+        number = candidate.number
+        kept = number in self._kept
+        self._kept.discard(number)
+        self._store.add(candidate, program, proposal.arm, [] if kept else _calls(proposal))
+        self._members[number] = (candidate, program)
+        # An answer of an earlier driver has its calls in the database only.
+        found = self._store.costs([number]) if kept or proposal.calls else {}
+        return found.get(number, (0.0, 0))
 
     def moved(self, moves: list[Move]) -> None:
         """Notes what passed between islands."""

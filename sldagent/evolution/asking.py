@@ -19,6 +19,7 @@ class Asking:
         proposer: Who is asked.
         known: Whether an island knows a program as of the question's moment.
         asked: Called in the driver's thread before a question is put.
+        goes_on: Whether a waiting question may still be put: a call may have to be paid.
     """
 
     def __init__(
@@ -26,10 +27,12 @@ class Asking:
         proposer: Proposer,
         known: Callable[[int, int, str], bool],
         asked: Callable[[int, int], None],
+        goes_on: Callable[[], bool],
     ) -> None:
         self._proposer = proposer
         self._known = known
         self._asked = asked
+        self._goes_on = goes_on
         self._waiting: deque[tuple[int, int, Request]] = deque()
         self._running = 0
         self._done: queue.SimpleQueue[Answer | BaseException] = queue.SimpleQueue()
@@ -77,7 +80,12 @@ class Asking:
         self._waiting.clear()
 
     def _start(self) -> None:
-        while not self._inline and self._waiting and self._running < self._proposer.concurrency:
+        while (
+            not self._inline
+            and self._waiting
+            and self._running < self._proposer.concurrency
+            and self._goes_on()
+        ):
             island, step, request = self._waiting.popleft()
             self._asked(island, step)
             self._running += 1

@@ -68,8 +68,13 @@ class Journal(Protocol):
         """Keeps its answer, so that it need not be asked again."""
         ...
 
-    def commit(self, candidate: Candidate, program: Program, proposal: Proposal) -> None:
-        """Commits a candidate in one transaction, before it can have children."""
+    def commit(
+        self, candidate: Candidate, program: Program, proposal: Proposal
+    ) -> tuple[float, int]:
+        """Commits a candidate in one transaction, before it can have children.
+
+        Returns the dollars and tokens that it cost, as `entry` will give them.
+        """
         ...
 
     def moved(self, moves: list[Move]) -> None:

@@ -80,7 +80,9 @@ class Search:
             for i in range(config.islands)
         ]
         self._judging = Judging(pool, journal.members)
-        self._asking = Asking(proposer, self._knew, self._note_question)
+        self._asking = Asking(
+            proposer, self._knew, self._note_question, lambda: not self._is_interrupted()
+        )
         self._open: list[dict[int, _Step]] = [{} for _ in self._islands]
         self._next = [0] * config.islands  # the step that each island commits next
         self._barrier = 0  # the generation after which islands wait for each other
@@ -373,9 +375,7 @@ class Search:
             change=proposal.change,
             evaluation=evaluation,
         )
-        self._journal.commit(candidate, program, proposal)
-        usd = sum(call.usd or 0.0 for call in proposal.calls)
-        tokens = sum((c.input_tokens or 0) + (c.output_tokens or 0) for c in proposal.calls)
+        usd, tokens = self._journal.commit(candidate, program, proposal)
         return Entry(candidate, proposal.arm, usd, tokens)
 
     def _entry(self, number: int) -> Entry | None:

@@ -153,12 +153,14 @@ class MemoryJournal:
     def proposed(self, number: int, proposal: Proposal) -> None:
         self.answers[number] = proposal
 
-    def commit(self, candidate: Candidate, text: Program, proposal: Proposal) -> None:
+    def commit(self, candidate: Candidate, text: Program, proposal: Proposal) -> tuple[float, int]:
         assert candidate.number not in self.entries, "committed twice"
         assert set(candidate.parents) <= set(self.entries), "a parent is committed before its child"
-        self.entries[candidate.number] = Entry(candidate, proposal.arm, 0.0)
+        usd = sum(call.usd or 0.0 for call in proposal.calls)
+        self.entries[candidate.number] = Entry(candidate, proposal.arm, usd, 0)
         self.programs[candidate.number] = text
         self.order.append(candidate.number)
+        return usd, 0
 
     def moved(self, moves: list[Move]) -> None:
         self.moves += moves

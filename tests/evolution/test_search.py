@@ -19,6 +19,7 @@ from contracts.scripted_search import (
 
 from sldagent.candidate import Evaluation, Status
 from sldagent.errors import BudgetError, SldagentError
+from sldagent.evolution.asking import Asking
 from sldagent.evolution.migration import MIGRATION, RESEEDING
 from sldagent.program import Program
 from sldagent.proposing.base import Call, Proposal, Request
@@ -265,6 +266,23 @@ def test_answers_of_a_model_are_taken_as_they_are_when_a_search_goes_on() -> Non
     for number, answer in before.answers.items():
         assert after.programs[number] == (answer.program or Program(""))
     assert not set(after.questions) & (set(before.entries) | set(before.answers))
+
+
+def test_no_question_is_put_after_an_interruption(whole: MemoryJournal) -> None:
+    """What waits behind the calls in flight when Ctrl-C comes is not asked: it would be paid."""
+    going = [True]
+    proposer = Moody(1, concurrency=2)
+    asking = Asking(proposer, lambda *_: False, lambda *_: None, lambda: going[0])
+    member = whole.members([0])[0]
+    rng = np.random.default_rng(0)
+    for step in range(5):
+        asking.put(0, step, Request(0, 1, (member,), (), (), {}, rng, step))
+    going[0] = False
+    answered = 0
+    while asking.waits:
+        answered += len(list(asking.answers(9, wait=True)))
+    asking.put(0, 5, Request(0, 1, (member,), (), (), {}, rng, 5))
+    assert answered == len(proposer.requests) == 2
 
 
 def test_a_model_is_not_asked_for_another_answer_where_it_repeats_itself() -> None:
