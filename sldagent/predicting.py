@@ -30,7 +30,7 @@ def predict_fitted(law: FittedLaw, points: Sequence[Mapping[str, Any]]) -> list[
     """Rows of `api.predict` by a fitted law."""
     if not points:
         return []
-    asked = [_group_of(point, law.group_column) for point in points]
+    asked = [_group_of(point, law.group_column, law.groups) for point in points]
     x, groups, at = _table(points, asked, law.features, law.roles, law.groups, law.box[0])
     far = [law.far(x[[i]]) for i in range(len(x))]
     return _rows(law.predict(x, groups), law.targets, groups, at, far, law.ensemble.level)
@@ -48,7 +48,7 @@ def predict_run(
     roles = [column.role for column in task.features]
     known = found.table
     least = known.x.min(axis=0)
-    asked = [_group_of(point, task.group_column) for point in points]
+    asked = [_group_of(point, task.group_column, known.group_names) for point in points]
     x, groups, at = _table(points, asked, task.feature_names, roles, known.group_names, least)
     far = [extrapolation_warnings(known.x, x[[i]], roles) for i in range(len(x))]
     interval = look_ahead(found, refitter, x, groups, level, _DRAWS, seconds)
@@ -100,10 +100,10 @@ def point_names(features: Sequence[str], group_column: str | None) -> list[str]:
     return list(dict.fromkeys([*features, _GROUP, *columns]))
 
 
-def _group_of(point: Mapping[str, Any], column: str | None) -> str | None:
+def _group_of(point: Mapping[str, Any], column: str | None, known: Sequence[str]) -> str | None:
     """The group that a point names: by `group`, by the group column or by all parts of it."""
     if _GROUP in point:
-        return _label(point[_GROUP])
+        column = _GROUP
     if column is None:
         return None
     parts = [column] if column in point else column.split(JOIN)
@@ -111,7 +111,10 @@ def _group_of(point: Mapping[str, Any], column: str | None) -> str | None:
     if given and len(given) < len(parts):
         missing = ", ".join(part for part in parts if part not in point)
         raise UsageError(f"a point that names a group by {given[0]} needs {missing} too")
-    return JOIN.join(_label(point[part]) for part in parts) if given else None
+    if not given:
+        return None
+    names = [JOIN.join(write(point[part]) for part in parts) for write in (str, _label)]
+    return names[0] if names[0] in known else names[1]
 
 
 def _label(value: Any) -> str:

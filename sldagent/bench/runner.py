@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from sldagent.bench.plan import HUMAN, BenchConfig, Cell, cells
 from sldagent.bench.pseudo import PseudoTest, pseudo_tests, some, write_pseudo
 from sldagent.bench.report import Bench, make_report, markdown
 from sldagent.candidate import Evaluation
-from sldagent.config import EvolveConfig
+from sldagent.config import HARNESS_VERSION, EvolveConfig
 from sldagent.cuts import make_cuts
 from sldagent.data.sources import load_train
 from sldagent.data.tasks import find_task
@@ -71,7 +72,7 @@ def run_bench(
     names = [subject.task.name for subject in subjects.values()]
     if len(set(names)) < len(names):
         raise UsageError(f"two tasks have one name: {', '.join(names)}")
-    _settle(config)
+    _settle(config, {name: s.table.sha256 for name, s in subjects.items()})
     by_name = {subject.task.name: subject for subject in subjects.values()}
     planned = cells(config, [(name, len(s.pseudo)) for name, s in by_name.items()])
     baselines = [row for s in by_name.values() for row in _baselines(s, config)]
@@ -102,19 +103,24 @@ def _subject(name: str, config: BenchConfig) -> _Subject:
     return _Subject(task, name, table, pseudo)
 
 
-def _settle(config: BenchConfig) -> None:
-    """Keeps what all results of the folder share; refuses other settings."""
+def _settle(config: BenchConfig, rows: dict[str, str]) -> None:
+    """Keeps what all results of the folder share; refuses other settings, rows and versions.
+
+    `rows` are hashes of tables by task; tasks may be added.
+    """
     file = config.folder / "settings.json"
-    if file.is_file():
-        known = json.loads(file.read_text("utf-8"))
-        wrong = [name for name, value in config.fixed.items() if known.get(name) != value]
-        if wrong:
+    fixed = {**config.fixed, "harness": HARNESS_VERSION}
+    fixed |= {f"version of {name}": metadata.version(name) for name in ("numpy", "scipy")}
+    fixed |= {f"rows of {name}": sha256 for name, sha256 in rows.items()}
+    known = json.loads(file.read_text("utf-8")) if file.is_file() else {}
+    for name, value in fixed.items():
+        if known.get(name, value) != value:
             raise UsageError(
-                f"{config.folder} has results with another {wrong[0]} "
-                f"({known.get(wrong[0])}, not {config.fixed[wrong[0]]}); choose another -o"
+                f"{config.folder} has results with another {name} ({known[name]}, not {value}); "
+                "choose another -o"
             )
-        return
-    _write(file, json.dumps(config.fixed, indent=1))
+    if known != {**known, **fixed}:
+        _write(file, json.dumps({**known, **fixed}, indent=1))
 
 
 def _search(cell: Cell, subject: _Subject, config: BenchConfig, tools: Tools) -> dict[str, Any]:

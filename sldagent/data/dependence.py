@@ -22,6 +22,8 @@ _EXACT = 0.01
 # Compute is often estimated, and all parameters of a mixture are not quite active ones times
 # experts: these may differ from the product by some per cent.
 _NEAR = 0.05
+# What was counted after the run has another value in so many rows; chance leaves so much of it.
+_MEASURED, _CHANCE = 0.8, 0.17
 # Correlation of two measures of one thing, such as parameters with and without embeddings.
 _ALIKE = 0.98
 _SINGLE = (Role.SIZE, Role.DATA)
@@ -56,7 +58,7 @@ def leave_out_determined(
             _same(name, alike, z)
             or _in_order(name, loose, z, codes)
             or _reason(name, others, z, columns, codes, near=_is_derived(name) or bool(alike))
-            or (_surface(name, others, z, codes) if _is_derived(name) else "")
+            or _surface(name, others, z, codes, _left_of(kept[name], columns[name]))
         )
         if reason:
             reasons[name] = reason
@@ -130,13 +132,27 @@ def _reason(
     return f"proportional to {' × '.join(terms)}{within}".replace("^1 ", " ").removesuffix("^1")
 
 
-def _surface(name: str, others: list[str], z: dict[str, Floats], codes: NDArray[np.intp]) -> str:
-    """Why a group's size and data determine what it spent; empty where they do not.
+def _left_of(choice: Choice, values: Floats) -> float:
+    """How much of a feature's own spread a surface may leave for it to follow from others.
 
-    No product where a teacher, an encoder or attention has a part in it: a quadratic surface in
-    logarithms for each group.
+    None of what was chosen; of compute little, and of what was counted afterwards, as the words
+    that a corpus turned out to have, what chance made.
     """
-    if len(others) < 2:
+    if _is_derived(choice.name):
+        return _NEAR
+    counted = choice.role in (Role.COUNT, Role.LOGGED)
+    return _CHANCE if counted and len(np.unique(values)) > _MEASURED * len(values) else 0.0
+
+
+def _surface(
+    name: str, others: list[str], z: dict[str, Floats], codes: NDArray[np.intp], most: float
+) -> str:
+    """Why a feature follows from several others; empty where they leave more than `most` of it.
+
+    For what is no product, as compute in which a teacher or attention has a part: a quadratic
+    surface in logarithms for each group.
+    """
+    if len(others) < 2 or not most:
         return ""
     left = np.zeros(len(codes))
     for group in np.unique(codes):
@@ -150,7 +166,7 @@ def _surface(name: str, others: list[str], z: dict[str, Floats], codes: NDArray[
         terms = np.stack(design, axis=1)
         found = np.linalg.lstsq(terms, z[name][mine], rcond=1e-9)[0]
         left[mine] = z[name][mine] - terms @ found
-    if left.std() > _NEAR * z[name].std():
+    if left.std() > most * z[name].std():
         return ""
     return f"follows from {', '.join(others)}"
 

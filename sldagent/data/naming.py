@@ -77,7 +77,7 @@ _PATTERNS = [
         (Meaning.RESULT, None, r"mcc|roc|auroc|returns?|regret|success(?: rate)?|rmsd"),
         (Meaning.RESULT, None, rf"(?:val|valid|validation|dev|test|eval|train) (?:{_SPREADS})$"),
         (Meaning.NOTE, None, r"^best(?! of)"),  # found after the fact
-        (Meaning.SEED, None, r"seeds?|rng|trial|replicates?|repetition"),
+        (Meaning.SEED, None, r"seeds?|rng|trial|reps?|replicas?|replicates?|repetition|folds?"),
         (Meaning.STATE, None, r"^(?:run )?(?:state|status)$"),
         (Meaning.RUN, None, r"unnamed(?: 0)?|index|idx|row"),
         (Meaning.RUN, None, r"runs?|experiment|exp|job|uid|uuid|hash$|^(?:id|name)$"),
@@ -113,7 +113,7 @@ _PATTERNS = [
         (
             Meaning.CAUSE,
             Role.DATA,
-            r"rows|obs|observations|ratings|snippets|patches|instances|rounds",
+            r"rows|points|obs|observations|ratings|snippets|patches|instances|rounds",
         ),
         (Meaning.CAUSE, Role.DATA, r"^d$"),
         (Meaning.CAUSE, Role.SIZE, r"model|sizes?|^n$|weights"),

@@ -131,6 +131,18 @@ def test_compute_in_which_a_teacher_has_a_part_is_left_out(tmp_path: Path) -> No
     assert reason(made, "flops_total") == "follows from student_params, tokens"
 
 
+def test_what_was_counted_afterwards_is_left_out(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    rows = []
+    for n, length, rep in product(np.geomspace(100, 4000, 7).astype(int), (4, 8, 16, 32), (0, 1)):
+        words = int(20 * n**0.6 * length**0.5 * np.exp(0.03 * rng.normal()))
+        rows.append((rep, n, length, words, 2 * n**-0.3 + length**-0.5 + 0.1 / words))
+    made = draft(table(tmp_path, "rep trainDocs docLen vocabFound err", rows), ["err"])
+    assert roles(made) == "trainDocs=data docLen=count"
+    assert reason(made, "vocabFound") == "follows from trainDocs, docLen"
+    assert reason(made, "rep").startswith("a seed")
+
+
 def test_a_number_of_parameters_is_kept_rather_than_what_a_model_is_called(tmp_path: Path) -> None:
     rows = [(f"{n / 1e6:.0f}M", round(0.97 * n), d, y) for n, d, y in GRID]
     made = draft(table(tmp_path, "model n_params tokens loss", rows))
