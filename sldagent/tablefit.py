@@ -1,14 +1,13 @@
 """A law fitted to a table, with intervals, warnings and what it predicts: the search-free path."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sldagent.cuts import make_cuts
-from sldagent.errors import DataError, UsageError
+from sldagent.errors import DataError
 from sldagent.fitted import FittedLaw
 from sldagent.laws import choosing, families
 from sldagent.laws.ensemble import calibrated
@@ -17,7 +16,7 @@ from sldagent.laws.fitting import Fit, fit
 from sldagent.laws.uncertainty import Bootstrap
 from sldagent.laws.warnings import noise_floor, table_warnings
 from sldagent.table import Table
-from sldagent.task import Column, CutKind, CutRule, Role, Task
+from sldagent.task import Task
 
 if TYPE_CHECKING:
     from sldagent.data.newtask import Draft
@@ -189,39 +188,6 @@ def fit_table(
         task.feature_names, roles, task.target_names, ensemble, box, level, task.group_column
     )
     return TableFit(task, table, fitted, choice, why)
-
-
-def describe_columns(features: Sequence[str], targets: Sequence[str], group: str | None) -> Task:
-    """A task from `name=role` features, target names and a group column.
-
-    Cuts are the top of every feature that is neither a share nor a rate.
-
-    Raises:
-        UsageError: A feature has no role or one that does not exist.
-    """
-    columns = []
-    for text in features:
-        name, equals, role = text.rpartition("=")
-        known = ", ".join(role.value for role in Role)
-        if not equals or role not in [r.value for r in Role]:
-            raise UsageError(f"--feature '{text}' must be NAME=ROLE with a role of: {known}")
-        columns.append(Column(name, Role(role)))
-    if not columns or not targets:
-        raise UsageError("name at least one --feature NAME=ROLE and one --target, or a --task")
-    scales = [c.name for c in columns if c.role not in (Role.FRACTION, Role.RATE, Role.BATCH)]
-    rules = [CutRule(CutKind.AXIS, tuple(scales), _SHARES)] if scales else []
-    shares = tuple(c.name for c in columns if c.role is Role.FRACTION)
-    if shares:
-        rules.append(CutRule(CutKind.FAR, shares, _SHARES))
-    return Task(
-        name="table",
-        title="",
-        description="",
-        features=tuple(columns),
-        targets=tuple(Column(name) for name in targets),
-        cut_rules=tuple(rules),
-        group_column=group,
-    )
 
 
 def _plain(value: Any) -> Any:

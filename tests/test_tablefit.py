@@ -17,7 +17,8 @@ from sldagent.cli import cli
 from sldagent.errors import DataError, UsageError
 from sldagent.fitted import FittedLaw
 from sldagent.table import Table
-from sldagent.tablefit import TableFit, describe_columns, fit_table
+from sldagent.tablefit import TableFit, fit_table
+from sldagent.task import Column, CutKind, CutRule, Role, Task
 
 ALPHA, BETA = 0.3478, 0.3658
 ROLES = ("params=size", "tokens=data")
@@ -35,6 +36,13 @@ def write(path: Path, noise: float = 0.003, group: bool = False) -> Path:
                     loss = floor + 482.01 * n**-ALPHA + 2085.43 * d**-BETA + noise * rng.normal()
                     writer.writerow([n, d, loss, *([corpus] if group else [])])
     return path
+
+
+def task_of(target: str, **roles: str) -> Task:
+    """A task whose cuts are the tops of all its features."""
+    features = tuple(Column(name, Role(role)) for name, role in roles.items())
+    rule = CutRule(CutKind.AXIS, tuple(roles), (0.2, 0.35))
+    return Task("made", "", "", features, (Column(target),), (rule,))
 
 
 @pytest.fixture(scope="module")
@@ -99,8 +107,8 @@ def test_auto_chooses_what_extrapolates(chosen: TableFit) -> None:
 @pytest.mark.parametrize(
     ("features", "targets", "law", "error", "words"),
     [
-        (["params"], ["loss"], "auto", UsageError, "NAME=ROLE"),
-        (["params=sizes"], ["loss"], "auto", UsageError, "a role of: size"),
+        (["params"], ["loss"], "auto", UsageError, "--feature .* COLUMN=ROLE"),
+        (["params=sizes"], ["loss"], "auto", UsageError, "no such role; roles are: size"),
         ([], [], "auto", UsageError, "target"),
         (["params=size"], [], "auto", UsageError, "at least one"),
         (["params=size"], ["losses"], "auto", DataError, "losses"),
@@ -113,6 +121,28 @@ def test_bad_input_is_one_line(
     with pytest.raises(error, match=words) as caught:
         api.fit(table, features=features, targets=targets, law=law)
     assert "\n" not in str(caught.value)
+
+
+def test_what_contradicts_itself_is_refused(table: Path) -> None:
+    for wrong, words in (
+        ({"features": ROLES, "roles": {"params": "size"}}, "without --feature"),
+        ({"features": ROLES, "ignore": ["tokens"]}, "without --feature"),
+        ({"task": "data_constrained"}, "either a TABLE"),
+    ):
+        with pytest.raises(UsageError, match=words):
+            api.fit(table, targets="loss", **wrong)
+    with pytest.raises(UsageError, match="a task says them already"):
+        api.fit(task="data_constrained@measured", ignore=["tokens"])
+
+
+def test_features_that_are_named_are_read_as_those_that_are_guessed(table: Path) -> None:
+    guessed = api.fit(table, targets="loss", law="chinchilla", draws=20)
+    named = api.fit(table, features=ROLES, targets="loss", law="chinchilla", draws=20)
+    assert named.task.cut_rules == guessed.task.cut_rules
+    assert named.fit == guessed.fit
+    one = api.fit(table, features=ROLES[:1], targets="loss", law="power", draws=20)
+    assert one.draft is not None
+    assert "tokens" not in one.task.feature_names
 
 
 def test_columns_are_guessed_where_none_is_named(table: Path) -> None:
@@ -143,7 +173,7 @@ def test_laws_over_some_of_the_features_come_back_too() -> None:
     rng = np.random.default_rng(0)
     x = 10 ** rng.uniform(7, 9, (60, 3))
     y = 2 + 50 * x[:, 1] ** -0.3 + 30 * x[:, 2] ** -0.25 + 1e-3 * rng.normal(size=60)
-    task = describe_columns(["n=size", "m=size", "d=data"], ["loss"], None)
+    task = task_of("loss", n="size", m="size", d="data")
     made = fit_table(task, Table(x, y[:, None], ("all",) * 60), "coupled(N2,D)", draws=20)
     again = FittedLaw.from_dict(json.loads(json.dumps(made.law.as_dict())))
     np.testing.assert_array_equal(again.fit.predict(x), made.fit.predict(x))
@@ -222,7 +252,7 @@ def test_a_point_names_its_group_as_the_table_does(tmp_path: Path) -> None:
               "depth", "--at")  # fmt: skip
     point = "params=1e9,mix=web, code,tokens=1e11,depth=6"
     done = sldagent(*common, point, cwd=tmp_path, env=None)
-    assert done.stdout.startswith("[web, code+6] at params=1e+09, tokens=1e+11"), done.stderr
+    assert done.stdout.startswith("[6+web, code] at params=1e+09, tokens=1e+11"), done.stderr
     law = api.fit(
         file, features=["params=size", "tokens=data"], targets=["loss"], group="depth",
         law="chinchilla", draws=20,
@@ -236,7 +266,7 @@ def test_zero_hours_are_predicted_where_the_law_has_seen_some() -> None:
     rng = np.random.default_rng(0)
     sizes, hours = (a.ravel() for a in np.meshgrid(np.geomspace(4e7, 1e9, 5), [0, 1, 3, 10, 30]))
     words = 5 + 40 * (hours + 2 * (sizes / 4e7) ** 0.7) ** -0.5 + 0.1 * rng.normal(size=25)
-    task = describe_columns(["params=size", "hours=data"], ["wer"], None)
+    task = task_of("wer", params="size", hours="data")
     table = Table(np.stack([sizes, hours], axis=1), words[:, None], ("all",) * 25)
     law = fit_table(task, table, "transferred", draws=20).law
     points = [

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sldagent.api.rerunning import at_hand
-from sldagent.api.tasks import load_task, new_task, table_file
+from sldagent.api.tasks import load_task, new_task, parse_roles
 from sldagent.errors import UsageError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def fit(
     task: "Task | str | None" = None,
     data: str | None = None,
     features: "Sequence[str]" = (),
-    targets: "Sequence[str]" = (),
+    targets: "str | Sequence[str]" = (),
     group: "str | Sequence[str] | None" = None,
     law: str = "auto",
     draws: int = 500,
@@ -36,39 +36,37 @@ def fit(
 ) -> "TableFit":
     """A law for a table: `law` by name, or the family that extrapolates best.
 
-    Either `table` (a CSV or parquet file, or a DataFrame) with `targets` and `features` as
-    NAME=ROLE, or a `task` whose rows are found as everywhere. Where no feature is named, all
-    columns but those in `ignore` are guessed, with `roles` by column for some. Of several `group`
-    columns each combination has constants of its own; `limit` is of the parameters a group. The
-    result has `report()`, `fit`, `draft` (what was guessed), and with `law` what predicts and
-    allocates.
+    Either `table` (a CSV or parquet file, or a DataFrame) with `targets`, or a `task` whose rows
+    are found as everywhere. Of a table's columns those in `features`, as NAME=ROLE, are read and no
+    others; where no feature is named, all but those in `ignore` are guessed, with `roles` by column
+    for some. Of several `group` columns each combination has constants of its own; `limit` is of
+    the parameters a group. The result has `report()`, `fit`, `draft` (what was made of a table),
+    and with `law` what predicts and allocates.
+
+    Raises:
+        UsageError: Table and task are named, or neither; what is for a table is said of a task.
     """
     from sldagent.data.sources import load_or_measured
-    from sldagent.data.tables import read_table
-    from sldagent.tablefit import describe_columns, fit_table
+    from sldagent.tablefit import fit_table
 
     _require("level", level, 1.0)
-    if table is not None and not features:
-        groups = [group] if isinstance(group, str) else list(group or ()) or None
-        draft, _ = new_task(
-            table, targets, groups=groups, ignore=ignore, roles=roles, limit=limit, dry_run=True
-        )
-        return replace(fit_table(draft.task, draft.table, law, draws, level), draft=draft)
+    if (table is None) == (task is None):
+        raise UsageError("name either a TABLE with --target, or a --task")
     if table is not None:
-        described = describe_columns(features, targets, _joined(group))
-        with table_file(table) as path:
-            read = read_table(path, described)
-        return fit_table(described, read, law, draws, level)
-    if task is None:
-        raise UsageError("fit needs a table or a task")
+        if features and (roles or ignore):
+            raise UsageError("--role and --ignore are for a TABLE without --feature")
+        groups = [] if group is None and features else group
+        named = parse_roles(features, "--feature") if features else dict(roles or {})
+        draft, _ = new_task(
+            table, targets, groups=groups, ignore=ignore, roles=named, limit=limit,
+            others=not features, dry_run=True,
+        )  # fmt: skip
+        return replace(fit_table(draft.task, draft.table, law, draws, level), draft=draft)
+    if features or targets or group or ignore or roles or limit is not None:
+        raise UsageError("columns and --limit are for a TABLE; a task says them already")
+    assert task is not None
     chosen, rows = load_or_measured(load_task(task) if isinstance(task, str) else task, data)
     return fit_table(chosen, rows, law, draws, level)
-
-
-def _joined(group: "str | Sequence[str] | None") -> str | None:
-    from sldagent.data.tables import JOIN
-
-    return group if isinstance(group, str) else JOIN.join(group or ()) or None
 
 
 def price_worth(
@@ -79,12 +77,12 @@ def price_worth(
     level: float = 0.95,
 ) -> "tuple[list[Worth], list[Crossing]]":
     """What a table's price column buys, and where a group is worth it; see `laws.worth`."""
-    from sldagent.data.tables import read_table
     from sldagent.laws.worth import worth
-    from sldagent.tablefit import describe_columns
 
-    described = describe_columns([f"{price}=data"], [target], _joined(group))
-    rows = read_table(Path(table), described)
+    draft, _ = new_task(
+        table, target, groups=group or [], roles={price: "data"}, others=False, dry_run=True
+    )
+    rows = draft.table
     return worth(rows.x[:, 0], rows.y[:, 0], rows.groups, level=level)
 
 

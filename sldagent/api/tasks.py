@@ -79,6 +79,7 @@ def new_task(
     axes: Sequence[str] = (),
     limit: int | None = None,
     keep: Sequence[str] = (),
+    others: bool = True,
     test: str | Path | None = None,
     name: str | None = None,
     output: str | Path | None = None,
@@ -98,6 +99,7 @@ def new_task(
         axes: The only features along which rows are held out.
         limit: Fitted numbers a group; None suggests one, 0 means no limit.
         keep: Rows not to leave out: `copies`, `diverged`, `steps`, `unfinished`.
+        others: Whether columns that are not named are looked at.
         test: A fixed test table; nothing is decided by it.
         name: Of the task; None takes the file's.
         output: The folder to make; None means `tasks/NAME`.
@@ -114,7 +116,7 @@ def new_task(
     from sldagent.data.newtask import draft_task
     from sldagent.data.writing import write_task
 
-    wishes = make_wishes(targets, groups, ignore, roles, axes, limit, keep)
+    wishes = make_wishes(targets, groups, ignore, roles, axes, limit, keep, others)
     with table_file(table) as path:
         draft = draft_task(path, wishes, name, None if test is None else Path(test))
         if dry_run:
@@ -147,11 +149,11 @@ def task_from_table(
     return draft.task, draft.table
 
 
-def parse_roles(texts: Sequence[str]) -> dict[str, str]:
-    """Roles by column, of texts `COLUMN=ROLE`."""
+def parse_roles(texts: Sequence[str], option: str = "--role") -> dict[str, str]:
+    """Roles by column, of texts `COLUMN=ROLE`; `option` is named where one is wrong."""
     from sldagent.data import choices
 
-    return choices.parse_roles(texts)
+    return choices.parse_roles(texts, option)
 
 
 def diagnose(data: str | None = None) -> list[tuple[str, bool, str]]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @click.option(
     "--feature", "features", multiple=True, metavar="NAME=ROLE",
     help="Repeatable. Roles: size, data, unique_data, rate, batch, fraction, logged, count."
-    "  [default: guessed]",
+    " No other column is read.  [default: guessed]",
 )  # fmt: skip
 @click.option(
     "--role", "roles", multiple=True, metavar="NAME=ROLE",
@@ -85,15 +85,11 @@ def fit(
     Without --feature the columns' roles are guessed, as `tasks new` does; --role and --ignore
     overrule a guess.
     """  # noqa: D301
-    if (table is None) == (task is None):
-        raise UsageError("name either a TABLE with --target, or a --task")
     if price is not None and (table is None or len(targets) != 1):
         raise UsageError("--price is for a TABLE with one --target")
-    if (roles or ignore or limit is not None) and (features or task):
-        raise UsageError("--role, --ignore and --limit are for a TABLE without --feature")
-    left_out = (*ignore, *_ignored(price))
+    left_out = ignore if features or price is None else (*ignore, price)
     found = api.fit(
-        table, task, data, features, targets, group, law, draws, level, left_out,
+        table, task, data, features, targets, group or None, law, draws, level, left_out,
         api.parse_roles(roles), limit,
     )  # fmt: skip
     if found.draft is not None:
@@ -133,11 +129,6 @@ def fit(
     if paid is not None and price is not None:
         for line in _price_lines(price, targets[0], *paid):
             click.echo(line)
-
-
-def _ignored(price: str | None) -> tuple[str, ...]:
-    """Columns that no law sees: a price follows from the other features."""
-    return () if price is None else (price,)
 
 
 def _price_lines(

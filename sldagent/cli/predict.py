@@ -175,8 +175,9 @@ def _open(source: str, runs: str, level: float, table: dict[str, Any]) -> "Fitte
     if path.suffix in _TABLES:
         if not table["targets"]:
             raise UsageError("a table needs --target COLUMN")
-        return api.fit(
-            path, features=table["features"], targets=table["targets"], group=table["columns"],
-            law=table["law"], level=level,
-        ).law  # fmt: skip
+        fitted = api.fit(
+            path, features=table["features"], targets=table["targets"],
+            group=table["columns"] or None, law=table["law"], level=level,
+        )  # fmt: skip
+        return fitted.law
     return api.open_run(source, runs)

@@ -69,6 +69,7 @@ class Wishes:
         axes: Features along which rows are held out; none means all that cuts can be made of.
         limit: Fitted numbers a group; None suggests one, 0 means no limit.
         keep: Rows that are kept.
+        others: Whether columns that are not named are looked at.
     """
 
     targets: tuple[str, ...]
@@ -78,6 +79,7 @@ class Wishes:
     axes: tuple[str, ...] = ()
     limit: int | None = None
     keep: frozenset[Keep] = frozenset()
+    others: bool = True
 
     def __post_init__(self) -> None:
         if not self.targets:
@@ -97,13 +99,14 @@ class Wishes:
                 named[name] = option
 
 
-def parse_roles(texts: Sequence[str]) -> dict[str, str]:
+def parse_roles(texts: Sequence[str], option: str = "--role") -> dict[str, str]:
     """Roles by column, of texts `COLUMN=ROLE`; raises UsageError for another text."""
     roles = {}
     for text in texts:
         name, equals, role = text.rpartition("=")
         if not equals or not name:
-            raise UsageError(f"--role '{text}' must be COLUMN=ROLE with a role of: {_known(Role)}")
+            known = _known(Role)
+            raise UsageError(f"{option} '{text}' must be COLUMN=ROLE with a role of: {known}")
         roles[name] = role
     return roles
 
@@ -116,6 +119,7 @@ def make_wishes(
     axes: Sequence[str] = (),
     limit: int | None = None,
     keep: Sequence[str] = (),
+    others: bool = True,
 ) -> Wishes:
     """Wishes of plain values; raises UsageError for a role or kind of rows that does not exist."""
     for name, role in (roles or {}).items():
@@ -132,6 +136,7 @@ def make_wishes(
         axes=tuple(axes),
         limit=limit,
         keep=frozenset(map(Keep, keep)),
+        others=others,
     )
 
 

@@ -16,6 +16,8 @@ Floats = NDArray[np.float64]
 _FINISHED = frozenset(("finished", "completed", "complete", "done", "success", "succeeded", "ok"))
 # Logarithm of the least factor between a target that belongs and one that comes of divergence.
 _GAP = np.log(5.0)
+# So few rows across a narrower gap came of divergence if it is that much wider than any below.
+_FEW, _NARROW, _FAR_WIDER = 0.05, np.log(1.3), 10.0
 _LEAST_STEPS = 3
 _APART = 0.9  # of rows have a step of their own in a run; one that was resumed may repeat some
 _REPEATS_OF_LEVEL = 3
@@ -101,8 +103,9 @@ def drop_diverged(frame: Frame, wishes: Wishes) -> tuple[Frame, list[Finding]]:
 def _highest_that_belongs(values: Floats) -> float:
     """The largest target below the first gap in the upper half; the largest where there is none.
 
-    A gap is wide, and wider than twice any below it: steep laws have steps everywhere. What is at
-    most one, as scores are, is never huge.
+    A gap is wide, and wider than twice any below it: steep laws have steps everywhere. A narrower
+    one parts few rows and is far wider than any below it. What is at most one, as scores are, is
+    never huge.
     """
     ordered = np.sort(values)
     if len(ordered) < 5 or ordered[0] <= 0 or ordered[-1] <= 1:
@@ -110,7 +113,9 @@ def _highest_that_belongs(values: Floats) -> float:
     steps = np.diff(np.log(ordered))
     below = np.maximum.accumulate(steps)[:-1]
     wide = np.flatnonzero(steps[1:] > np.maximum(_GAP, 2 * below)) + 1
-    upper = wide[wide >= len(ordered) // 2]
+    clear = np.flatnonzero(steps[1:] > np.maximum(_NARROW, _FAR_WIDER * below)) + 1
+    clear = clear[clear >= (1 - _FEW) * len(ordered) - 1]
+    upper = np.union1d(wide[wide >= len(ordered) // 2], clear)
     return float(ordered[upper[0]] if len(upper) else ordered[-1])
 
 

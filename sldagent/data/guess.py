@@ -80,6 +80,8 @@ def _one(frame: Frame, name: str, wishes: Wishes, shares: dict[str, float]) -> C
         return Choice(name, Use.LEFT_OUT, "asked for")
     if name in wishes.roles:
         return _asked(frame, name, wishes.roles[name], guess, shares)
+    if not wishes.others:
+        return Choice(name, Use.LEFT_OUT, "not asked for")
     filled = ~frame.missing(name)
     if not filled.any():
         return Choice(name, Use.LEFT_OUT, "empty")

@@ -11,6 +11,7 @@ from sldagent.laws.fitting import Objective, Units, fit
 from sldagent.laws.fitting.batch import NDArrayInt
 from sldagent.laws.uncertainty import Bootstrap, bootstrap, ends
 
+_ROUNDING = 1e-9  # relative
 _LEAST = 0.8  # of an interval's width, however little the cuts missed
 _FEW_DRAWS = 100  # refits where only the width of an interval is wanted
 
@@ -122,11 +123,23 @@ def calibrated(
         guess = members(inside, _FEW_DRAWS).interval(
             table[outside], [names[i] for i in outside], seed=seed
         )
-        miss = targets[outside] - guess.value
-        half = np.where(miss >= 0, guess.high - guess.value, guess.value - guess.low)
-        factors.append(float(np.quantile(np.abs(miss) / np.maximum(half, 1e-300), level)))
+        factor = _factor(targets[outside], guess, level)
+        if np.isfinite(factor):  # a law that has no value there says nothing of widths
+            factors.append(factor)
     stretch = 1.0
     if factors:
         rank = min(len(factors), math.ceil((len(factors) + 1) * level))
         stretch = max(_LEAST, sorted(factors)[rank - 1])
     return replace(members(np.arange(len(table)), draws), stretch=stretch)
+
+
+def _factor(targets: Array, guess: Interval, level: float) -> float:
+    """By what half-widths must be multiplied to hold `level` of the targets.
+
+    No half-width counts as less than rounding, nor as less than a tenth of the whole: the value may
+    lie at an end of its interval, or outside.
+    """
+    miss = targets - guess.value
+    half = np.where(miss >= 0, guess.high - guess.value, guess.value - guess.low)
+    least = np.maximum(_ROUNDING * np.abs(guess.value), (guess.high - guess.low) / 10)
+    return float(np.quantile(np.abs(miss) / np.maximum(half, np.maximum(least, 1e-300)), level))

@@ -426,6 +426,10 @@ def test_diverged_runs_are_left_out_and_steep_laws_are_not(tmp_path: Path) -> No
     assert "loss is diverged, nan in 2 rows (line 50, line 51): diverged or no number" in said(made)
     assert "loss is 80 and more in 2 rows (line 52, line 53)" in said(made)
     assert len(draft(file, keep=["diverged"]).table) == len(GRID) + 2
+    near = [(1e8, 3e9, 2.2 * max(y for *_, y in GRID)), (1e8, 4e9, 9.5)]
+    made = draft(table(tmp_path, "N D loss", [*GRID, *near]))
+    assert len(made.table) == len(GRID)
+    assert "taken for diverged" in said(made)
     steep = [(n, 1e18 / n**2) for n in 10.0 ** np.arange(3, 9, 0.5)]
     assert len(draft(table(tmp_path, "N loss", steep)).table) == len(steep)
 

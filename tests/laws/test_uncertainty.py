@@ -125,3 +125,13 @@ def test_a_false_law_alone_is_stretched() -> None:
         plain.interval(far).high - plain.interval(far).value
     )
     assert ratio[0, 0] == pytest.approx(made.stretch)
+
+
+def test_intervals_of_rows_without_noise_are_as_wide_as_rounding() -> None:
+    x, y = rows(0, noise=0.0)
+    cuts = [(np.arange(30), np.arange(30, 40)), (np.arange(20), np.arange(20, 40))]
+    found = fit(LAW, x, y)
+    made = calibrated([(LAW, SQUARED)], x, y, None, cuts, found.units, draws=20)
+    interval = made.interval(x[-1:], None)
+    assert np.isfinite(made.stretch)
+    assert 0 <= (interval.high - interval.low).item() < 1e-3
