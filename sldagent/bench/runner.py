@@ -168,7 +168,6 @@ def _outcome(
         reason = str(error)
     store = run.store
     spent = store.spent()
-    evaluations = [c.evaluation for c in store.candidates_in(store.numbers())]
     held_out = candidate.evaluation.metrics
     return {
         "run": run.folder.name,
@@ -177,8 +176,8 @@ def _outcome(
         "held_out": asdict(held_out) if held_out else None,
         "beyond": beyond,
         "reason": reason,
-        "evaluations": len(evaluations),
-        "cpu_seconds": sum(e.seconds.get("cpu", 0.0) for e in evaluations),
+        "evaluations": len(store.numbers()),
+        "cpu_seconds": store.cpu_seconds(),
         "wall_seconds": time.monotonic() - begun,
         "usd": spent["usd"] if spent else 0.0,
     }

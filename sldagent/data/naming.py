@@ -77,7 +77,11 @@ _PATTERNS = [
         (Meaning.RESULT, None, r"mcc|roc|auroc|returns?|regret|success(?: rate)?|rmsd"),
         (Meaning.RESULT, None, rf"(?:val|valid|validation|dev|test|eval|train) (?:{_SPREADS})$"),
         (Meaning.NOTE, None, r"^best(?! of)"),  # found after the fact
-        (Meaning.SEED, None, r"seeds?|rng|trial|reps?|replicas?|replicates?|repetition|folds?"),
+        (
+            Meaning.SEED,
+            None,
+            r"seeds?|rng|random state|trial|reps?|replicas?|replicates?|repetition|folds?",
+        ),
         (Meaning.STATE, None, r"^(?:run )?(?:state|status)$"),
         (Meaning.RUN, None, r"unnamed(?: 0)?|index|idx|row"),
         (Meaning.RUN, None, r"runs?|experiment|exp|job|uid|uuid|hash$|^(?:id|name)$"),

@@ -21,7 +21,8 @@ def probe_points(features: Sequence[Column], x: Floats, count: int) -> Floats:
 
     The first is the far corner; the others are spread evenly in the logarithm of positive features
     and uniformly otherwise. Fractions are drawn from the simplex, so they sum to what the rows' sum
-    is. A feature that falls goes on downwards. The points depend on nothing but the values of `x`.
+    is; one alone goes half of what is left to zero and to one. A feature that falls goes on
+    downwards. The points depend on nothing but the values of `x`.
     """
     low, high = x.min(axis=0), x.max(axis=0)
     seed = zlib.crc32(np.round(np.concatenate([low, high]), 12).tobytes())
@@ -37,7 +38,10 @@ def probe_points(features: Sequence[Column], x: Floats, count: int) -> Floats:
             steps = ((far + offset) / (near + offset)) ** draws[:, j]
             points[:, j] = (near + offset) * steps - offset
     shares = [j for j, column in enumerate(features) if column.role is Role.FRACTION]
-    if shares:
+    if len(shares) == 1:
+        (j,) = shares
+        points[:, j] = low[j] / 2 + draws[:, j] * ((1 + high[j]) / 2 - low[j] / 2)
+    elif shares:
         total = float(x[:, shares].sum(axis=1).mean())
         weights = -np.log(np.clip(draws[:, shares], 1e-12, 1 - 1e-12))
         points[:, shares] = total * weights / weights.sum(axis=1, keepdims=True)

@@ -11,7 +11,6 @@ class Purpose(IntEnum):
 
     PARENTS = 0
     PROPOSAL = 1
-    MIGRATION = 2
     RESEEDING = 3
 
 

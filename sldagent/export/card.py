@@ -75,7 +75,7 @@ def make_card(
                 "started": row["created_at"],
                 "finished": row["finished_at"],
                 "config": row["config"],
-                "cpu_seconds": _cpu_seconds(found),
+                "cpu_seconds": found.run.store.cpu_seconds(),
                 "usd": (found.run.store.spent() or {"usd": 0.0})["usd"],
             },
             "baselines": [
@@ -169,12 +169,6 @@ def _metrics(evaluation: Evaluation) -> dict[str, Any]:
         "metrics": asdict(evaluation.metrics) if evaluation.metrics else None,
         "groups": {name: asdict(m) if m else None for name, m in evaluation.groups.items()},
     }
-
-
-def _cpu_seconds(found: Found) -> float:
-    store = found.run.store
-    seconds = (c.evaluation.seconds for c in store.candidates_in(store.numbers()))
-    return float(sum(known.get("cpu", 0.0) for known in seconds))
 
 
 def _selection(found: Found, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -47,7 +47,7 @@ def summarise(run: Run, task: Task | None) -> dict[str, Any]:
             [event["generation"], event["kind"], event["source"], event["target"]]
             for event in run.store.events()
         ],
-        "cpu_seconds": _cpu_seconds(run),
+        "cpu_seconds": run.store.cpu_seconds(),
         "spent": run.store.spent(),
     }
 
@@ -93,11 +93,6 @@ def _columns(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 def _digits(value: float | None) -> float | None:
     return None if value is None else float(f"{value:.6g}")
-
-
-def _cpu_seconds(run: Run) -> float:
-    seconds = (c.evaluation.seconds for c in run.store.candidates_in(run.store.numbers()))
-    return float(sum(known.get("cpu", 0.0) for known in seconds))
 
 
 def _details(

@@ -227,11 +227,11 @@ class Reading:
         )
         return [(row[0], row[1], row[2]) for row in self._all(query)]
 
-    def arms(self, numbers: Sequence[int]) -> dict[int, str]:
-        """By number, the way of proposing that made a candidate."""
-        table = schema.candidate
-        query = select(table.c.number, table.c.arm).where(table.c.number.in_(numbers))
-        return {row[0]: row[1] for row in self._all(query)}
+    def cpu_seconds(self) -> float:
+        """That all evaluations took together."""
+        seconds = func.json_extract(schema.candidate.c.evaluation, "$.seconds.cpu")
+        with self._engine.connect() as connection:
+            return float(connection.scalar(select(func.total(seconds))) or 0.0)
 
     def costs(self, numbers: Sequence[int]) -> dict[int, tuple[float, int]]:
         """Dollars, as far as known, and tokens that the model calls of these candidates took."""

@@ -34,7 +34,7 @@ MEANINGS = {
     ),
     Meaning.RUN: "run run_id Name id experiment hash",
     Meaning.LABEL: "dataset_name env_id",
-    Meaning.SEED: "seed data_seed",
+    Meaning.SEED: "seed data_seed random_state rep fold",
     Meaning.STATE: "State status",
     Meaning.CLOCK: "Wall_time _timestamp _runtime Created gpu_hours date fit_s wall_h train_hrs",
     Meaning.NOTE: (

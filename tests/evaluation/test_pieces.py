@@ -99,6 +99,13 @@ def test_probes_of_what_is_taken_as_it_is_go_no_further_than_its_own_range() -> 
     assert points.max() == pytest.approx(0.8)
 
 
+def test_a_share_that_stands_alone_is_asked_between_zero_and_one() -> None:
+    x = np.array([[0.2], [0.6]])
+    points = probe_points((Column("kept", Role.FRACTION),), x, 200)
+    assert 0.1 <= points.min() < 0.12
+    assert 0.78 < points.max() <= 0.8
+
+
 def test_probes_of_fractions_stay_on_the_simplex() -> None:
     features = tuple(Column(f"f{i}", Role.FRACTION) for i in range(3))
     x = np.random.default_rng(0).dirichlet(np.ones(3), 9)

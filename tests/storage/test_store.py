@@ -131,6 +131,14 @@ def test_events_are_noted_once(store: Store) -> None:
     assert store.events() == [row]
 
 
+def test_cpu_seconds_are_summed_in_the_database(store: Store) -> None:
+    assert store.cpu_seconds() == 0.0
+    failed = Evaluation(Status.REJECTED, "no block")
+    for number, evaluation in enumerate((good(), failed, good())):
+        store.add(candidate(number, evaluation), TEXT)
+    assert store.cpu_seconds() == 2.0
+
+
 def test_rows_are_filtered_in_the_database(store: Store) -> None:
     scores = [0.1, None, 0.7, 0.4]
     for number, score in enumerate(scores):

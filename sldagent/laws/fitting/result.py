@@ -1,6 +1,5 @@
 """What a fit gives back."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -225,10 +224,6 @@ class Fit:
         r2 = np.nan if data["r2"] is None else data["r2"]
         objective = OBJECTIVES[data["objective"]]
         return cls(law, objective, units, tuple(data["groups"]), outcomes, r2)
-
-    def to_json(self) -> str:
-        """The fit as JSON text."""
-        return json.dumps(self.as_dict(), indent=1, allow_nan=False)
 
 
 def _finite(value: float) -> float | None:

@@ -49,7 +49,6 @@ def fit(
     weights: Array | None = None,
     units: Units | None = None,
     effort: Effort | None = None,
-    start: Fit | None = None,
 ) -> Fit:
     """The law's best parameters for every group and target.
 
@@ -62,7 +61,6 @@ def fit(
         weights: Weights (N,) of the rows, for example 1/sigma^2.
         units: Units to fit in, if they shall not follow from these rows.
         effort: How hard to look.
-        start: A fit of the same law, targets and units: its parameters are the only starts.
 
     Raises:
         DataError: rows that do not fit together or that the objective cannot take.
@@ -79,14 +77,7 @@ def fit(
     members = [np.flatnonzero(np.array(row_groups) == name) for name in names]
     u = units.apply(table)
     batch, scale = make_batch(law, objective, u, targets, row_weights, members)
-    if start is None:
-        best, loss, share = search(batch, effort)
-    else:
-        order = [start.groups.index(name) for name in names]
-        known = start.values[order].reshape(len(scale), -1).copy()
-        known[:, : batch.count] /= scale[:, None]
-        best, loss, ends = _descend(batch, batch.coordinates(known)[:, None, :], effort)
-        share = _agreement(batch, loss, ends)
+    best, loss, share = search(batch, effort)
     values = batch.values(best)
     values[:, : batch.count] *= scale[:, None]
     size = np.ones_like(loss) if objective.log else scale**2
