@@ -60,7 +60,7 @@ class Evaluation:
         metrics: Over the rows of the split, all cuts and groups together.
         score: What selection compares (higher is better); never a metric of the benchmark.
         params: Most numbers that a group was given, or "frozen" for a law with constants.
-        literals: Numbers written into the law itself, as `evaluation.rules` counts them.
+        literals: Numbers written into the law itself, as `evaluation.literals` counts them.
         seconds: `cpu` of the candidate's own processes and `wall` of the whole evaluation.
         output: The first few kB that the candidate printed.
     """

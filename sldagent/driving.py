@@ -256,6 +256,11 @@ def _drive(
     inner = _proposer(config, task, table) if llm is None else llm.proposer
     spent = (lambda: None) if llm is None else llm.ended
     with run.driving(), seldom_collecting(), _recorded(config, inner, resumed) as proposer:
+        if (mode := run.store.journal_mode()) != "wal":
+            watch.notice(
+                f"{run.folder} lies where SQLite cannot keep a write-ahead log (journal mode "
+                f"{mode}): reading the run meanwhile may have to wait"
+            )
         pool = make_pool(task, table, cuts, config)
         try:
             run.point_latest()  # only now: a run whose workers cannot start is not worth it

@@ -1,4 +1,4 @@
-"""Options that several commands share; every one can be set as SLDAGENT_<NAME>."""
+"""Options that several commands share; those of a search can be set as SLDAGENT_<NAME>."""
 
 import re
 from collections.abc import Callable

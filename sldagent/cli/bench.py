@@ -25,7 +25,7 @@ _ASKING = (
 @click.option(
     "--tasks", multiple=True, metavar="TASK", help="Repeatable.  [default: SLDBench's, if at hand]"
 )
-@option("--seeds", type=int, default=5, show_default=True, help="Searches of each kind.")
+@click.option("--seeds", type=int, default=5, show_default=True, help="Searches of each kind.")
 @click.option(
     "--proposer", "proposers", multiple=True, default=("symbolic",), show_default=True,
     metavar="NAME", help="Who writes programs; repeatable.",

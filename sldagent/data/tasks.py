@@ -11,6 +11,7 @@ ignored = ["..."]               # columns that a table may have and no law sees
 name = "..."
 role = "size"                   # see sldagent.task.Role
 unit = "..."
+falls = true                    # better runs have less of it, as a loss that is aimed at
 description = "..."
 
 [[targets]]                     # like features, without role

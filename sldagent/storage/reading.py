@@ -227,6 +227,11 @@ class Reading:
         )
         return [(row[0], row[1], row[2]) for row in self._all(query)]
 
+    def journal_mode(self) -> str:
+        """SQLite's `wal`, or what it fell back to, as on network file systems."""
+        with self._engine.connect() as connection:
+            return str(connection.exec_driver_sql("PRAGMA journal_mode").scalar())
+
     def cpu_seconds(self) -> float:
         """That all evaluations took together."""
         seconds = func.json_extract(schema.candidate.c.evaluation, "$.seconds.cpu")

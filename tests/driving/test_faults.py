@@ -3,10 +3,12 @@
 import dataclasses
 import fcntl
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
 from contracts.scripted_runs import Driver, HashPool, lineage
+from sqlalchemy import event
 
 from sldagent import driving
 from sldagent import run as run_module
@@ -162,6 +164,26 @@ def test_two_drivers_of_one_run_are_one_too_many(driver: Driver) -> None:
         threading.Timer(0.1, fcntl.flock, (file, fcntl.LOCK_UN)).start()
         with run.driving():
             assert run.is_driven()
+
+
+def test_a_file_system_without_shared_memory_is_said_once(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual, said = store_module._engine, []
+
+    def without_wal(path: Path) -> Any:
+        engine = usual(path)
+
+        @event.listens_for(engine, "connect")
+        def _fall_back(connection: Any, _record: Any) -> None:
+            connection.execute("PRAGMA journal_mode=DELETE")
+
+        return engine
+
+    monkeypatch.setattr(store_module, "_engine", without_wal)
+    run = driver.evolve("away", driving.Watch(notice=said.append), generations=2)
+    assert run.store.run()["finished_at"]
+    assert len([words for words in said if "journal mode delete" in words]) == 1
 
 
 def test_a_finished_run_is_returned_as_it_is(driver: Driver) -> None:

@@ -27,9 +27,10 @@ def _key(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def evolve(
-    driver: Driver, server: ScriptedServer, name: str = "run", **settings: Any
-) -> tuple[Run, list[str]]:
-    said: list[str] = []
+    driver: Driver, server: ScriptedServer, name: str = "run", said: list[str] | None = None,
+    **settings: Any,
+) -> tuple[Run, list[str]]:  # fmt: skip
+    said = [] if said is None else said
     usual: dict[str, Any] = {"models": (MODEL,), "patience": 20.0, "proposer": "llm"}
     watch = driving.Watch(notice=said.append)
     run = driver.evolve(name, watch, base_url=server.url, **{**usual, **settings})
@@ -182,14 +183,20 @@ def test_a_server_that_comes_back_is_waited_for(driver: Driver) -> None:
 
     def restart() -> None:
         server.close()
-        time.sleep(2.5)
+        end = time.monotonic() + 15  # a loaded machine calls late
+        while not waited() and time.monotonic() < end:
+            time.sleep(0.1)
         later.append(ScriptedServer(port=port))
 
+    def waited() -> bool:
+        return any("does not answer" in words for words in said)
+
+    said: list[str] = []
     later: list[ScriptedServer] = []
     server.script.answer = answer
-    run, said = evolve(driver, server)
+    run, _ = evolve(driver, server, said=said)
     later[0].close()
-    assert any("does not answer" in words for words in said)
+    assert waited()
     assert run.store.run()["ended_because"] == "7 generations"
     assert later[0].answered > 5
 
