@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sldagent.cuts import make_cuts
+from sldagent.data.findings import design_warnings, find_repeats
 from sldagent.errors import DataError
 from sldagent.fitted import FittedLaw
 from sldagent.laws import choosing, families
@@ -14,7 +15,6 @@ from sldagent.laws.ensemble import calibrated
 from sldagent.laws.families.signs import takes_either_sign
 from sldagent.laws.fitting import Fit, fit
 from sldagent.laws.uncertainty import Bootstrap
-from sldagent.laws.warnings import noise_floor, table_warnings
 from sldagent.table import Table
 from sldagent.task import Task
 
@@ -63,17 +63,13 @@ class TableFit:
 
     def warnings(self) -> tuple[str, ...]:
         """What to doubt, a line each."""
-        found = list(table_warnings(self.table.x, self.law.roles, self.task.feature_names))
+        found = design_warnings(self.task, self.table, find_repeats(self.table))
         read = {slot.column for slot in self.fit.law.slots}
         unread = [c.name for j, c in enumerate(self.task.features) if j not in read]
         if unread:
             found.append(
                 f"the law does not use {', '.join(unread)}: it cannot say what more of it changes"
             )
-        floor = noise_floor(self.table.x, self.table.y, self.table.groups)
-        if floor is not None:
-            words = ", ".join(f"{value:.3g}" for value in floor)
-            found.append(f"repeated runs differ by {words}: rank no laws by less than that")
         if self.choice is not None:
             first = self.choice.trials[0].law.name
             rivals = [t.law.name for t in self.choice.within(_MARGIN) if t.law.name != first]

@@ -62,11 +62,22 @@ def find_warnings(task: Task, table: Table, cuts: tuple[Cut, ...], repeats: Repe
     """Everything that is worth a look before a law is believed."""
     return [
         *_cut_warnings(task, table, cuts),
+        *design_warnings(task, table, repeats),
+        *_shape_warnings(task, table, repeats),
+        *_share_warnings(task, table),
+    ]
+
+
+def design_warnings(task: Task, table: Table, repeats: Repeats) -> list[str]:
+    """What the choice of the runs leaves undetermined, whatever law is fitted.
+
+    A fixed ratio of data to size cannot identify two exponents: the condition number of the fit
+    grows as 1/(alpha - beta)^2 (arXiv 2605.08541).
+    """
+    return [
         *_level_warnings(task, table),
         *_collinear_warnings(task, table),
         *_repeat_warnings(task, table, repeats),
-        *_shape_warnings(task, table, repeats),
-        *_share_warnings(task, table),
     ]
 
 

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from sldagent.candidate import Candidate, Evaluation
+from sldagent.data.findings import design_warnings, find_repeats
 from sldagent.evaluation.metrics import group_metrics, score_rows
 from sldagent.export.frozen import FrozenLaw
 from sldagent.export.refit import Draws, Floats, RefitError, Refitter, bootstrap
 from sldagent.export.winner import Found, Winner, covered, predict_largest
 from sldagent.laws import choosing, families
 from sldagent.laws.families.signs import takes_either_sign
-from sldagent.laws.warnings import noise_floor, table_warnings
 from sldagent.scoring import LEAST_GAIN
 
 _CALIBRATION_SHARE = 0.5  # of the draws and of the time, for refits to one cut's fit rows
@@ -355,13 +355,8 @@ def _leakage(reads: int, finished: bool) -> str:
 
 def _warnings(found: Found) -> list[str]:
     """What the evaluation and the design of the rows give reason to doubt."""
-    roles = [column.role for column in found.task.features]
     words = list(found.candidate.evaluation.warnings)
-    words += table_warnings(found.table.x, roles, found.task.feature_names)
-    floor = noise_floor(found.table.x, found.table.y, found.table.groups)
-    if floor is not None:
-        text = ", ".join(f"{value:.3g}" for value in floor)
-        words.append(f"repeated runs differ by {text}: no law can be told to be better than that")
+    words += design_warnings(found.task, found.table, find_repeats(found.table))
     worst = min(found.candidate.evaluation.cuts, key=lambda cut: cut.metrics.r2)
     if worst.metrics.r2 < 0.5:
         words.append(f"on cut {worst.name} it explains little: R² {worst.metrics.r2:.3f}")
