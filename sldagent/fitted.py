@@ -35,6 +35,7 @@ class FittedLaw:
         box: Least and largest training value of each feature (2, F).
         level: Of intervals for parameters and decisions; `ensemble.level` is that of predictions.
         group_column: Names a row's group; parts joined by `+` where several do.
+        units: Of the features, as `millions of parameters`; empty where nothing is known.
     """
 
     features: tuple[str, ...]
@@ -44,6 +45,7 @@ class FittedLaw:
     box: Floats
     level: float
     group_column: str | None = None
+    units: tuple[str, ...] = ()
 
     @property
     def drawn(self) -> Bootstrap:
@@ -109,6 +111,7 @@ class FittedLaw:
             "box": self.box.tolist(),
             "level": self.level,
             "group_column": self.group_column,
+            "units": list(self.units),
             "stretch": self.ensemble.stretch,
             "prediction_level": self.ensemble.level,
             "members": [
@@ -147,6 +150,7 @@ class FittedLaw:
             np.array(data["box"], dtype=float),
             float(data["level"]),
             data.get("group_column"),
+            tuple(data.get("units", ())),
         )
 
 

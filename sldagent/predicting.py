@@ -1,13 +1,15 @@
 """Predictions and budgets of fitted laws and of runs, as plain rows."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sldagent.data.naming import is_derived
 from sldagent.data.tables import JOIN
-from sldagent.data.units import parse_number
+from sldagent.data.units import multiple_of, parse_number
 from sldagent.errors import UsageError
 from sldagent.fitted import FittedLaw
 from sldagent.scales import domain_of
@@ -59,9 +61,10 @@ def allocate_fitted(
     law: FittedLaw, flops: float | None, given: Mapping[str, float], group: str | None
 ) -> list[dict[str, Any]]:
     """Rows of `api.allocate` by a fitted law."""
+    scale, units = _budget(law.features, law.roles, law.units, law.targets)
     rows = []
     for name in _chosen(group, law.groups):
-        best, ends = law.allocate(flops, name, given)
+        best, ends = law.allocate(None if flops is None else flops / scale.flops, name, given)
         tuned = {law.name(symbol): value for symbol, value in best.tuned.items()}
         intervals = {
             law.name(key) if key in best.tuned else key: list(pair) for key, pair in ends.items()
@@ -70,7 +73,7 @@ def allocate_fitted(
         if best.found:
             found = {"size": best.size, "data": best.data, "ratio": best.data / best.size}
             row |= {**found, "loss": best.loss, "tuned": tuned, "intervals": intervals}
-        rows.append({**_NOTHING, **row})
+        rows.append({**_NOTHING, **scale.rescaled(row), "target": law.targets[0], "units": units})
     return rows
 
 
@@ -81,9 +84,55 @@ def allocate_run(
     """Rows of `api.allocate` by a run's program."""
     from sldagent.export.ahead import spend
 
+    task = found.task
+    roles, columns = [c.role for c in task.features], [c.unit for c in task.features]
+    scale, units = _budget(task.feature_names, roles, columns, task.target_names)
     names = _chosen(group, found.table.group_names)
-    rows = spend(found, refitter, flops, given, names, level, _DRAWS, seconds)
-    return [{**_NOTHING, **row} for row in rows]
+    budget = None if flops is None else flops / scale.flops
+    rows = spend(found, refitter, budget, given, names, level, _DRAWS, seconds)
+    more = {"target": task.target_names[0], "units": units}
+    return [{**_NOTHING, **scale.rescaled(row), **more} for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    """How many FLOPs and how much data for a parameter a unit of a table's own is."""
+
+    flops: float
+    ratio: float
+
+    def rescaled(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """An allocation in the table's units, with true FLOPs and tokens for a parameter."""
+        ends = row.get("intervals", {})
+        changed: dict[str, Any] = {"flops": row["flops"] * self.flops}
+        if row.get("ratio") is not None:
+            changed["ratio"] = row["ratio"] * self.ratio
+        if "ratio" in ends:
+            changed["intervals"] = {**ends, "ratio": [end * self.ratio for end in ends["ratio"]]}
+        return {**row, **changed}
+
+
+def _budget(
+    features: Sequence[str], roles: Sequence[Role | None], units: Sequence[str],
+    targets: Sequence[str],
+) -> tuple[_Scale, dict[str, str]]:  # fmt: skip
+    """What 6ND FLOPs are in a table's units, and these units by `size` and `data`.
+
+    Raises:
+        UsageError: A budget cannot be spent: for several targets, or where there is no data.
+    """
+    if len(targets) > 1:
+        raise UsageError(f"a budget is spent for one target; here are {', '.join(targets)}")
+    of = {role: j for j, role in enumerate(roles) if role in (Role.SIZE, Role.DATA)}
+    for name, role in zip(features, roles, strict=True):
+        if role in of and is_derived(name):
+            raise UsageError(
+                f"{name} is no amount of data that 6ND could be spent on: it is what size and data "
+                "make up; a table for `allocate` has tokens, or what else is trained on"
+            )
+    known = {role: units[j] if j < len(units) else "" for role, j in of.items()}
+    size, data = (multiple_of(known.get(role, "")) for role in (Role.SIZE, Role.DATA))
+    return _Scale(size * data, data / size), {str(role): unit for role, unit in known.items()}
 
 
 def _chosen(group: str | None, known: Sequence[str]) -> list[str]:

@@ -181,8 +181,9 @@ def fit_table(
     )
     box = np.stack([table.x.min(axis=0), table.x.max(axis=0)])
     fitted = FittedLaw(
-        task.feature_names, roles, task.target_names, ensemble, box, level, task.group_column
-    )
+        task.feature_names, roles, task.target_names, ensemble, box, level, task.group_column,
+        tuple(column.unit for column in task.features),
+    )  # fmt: skip
     return TableFit(task, table, fitted, choice, why)
 
 

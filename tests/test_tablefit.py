@@ -262,6 +262,52 @@ def test_a_point_names_its_group_as_the_table_does(tmp_path: Path) -> None:
         assert row["group"] == "6"
 
 
+def test_a_budget_is_spent_in_the_table_s_own_units(table: Path, tmp_path: Path) -> None:
+    rows = pandas.read_csv(table)
+    plain = api.fit(rows, targets="loss", law="chinchilla", draws=20)
+    short = pandas.DataFrame(
+        {"Params (M)": rows.params / 1e6, "Tokens (Billion)": rows.tokens / 1e9, "loss": rows.loss}
+    )
+    fitted = api.fit(short, targets="loss", law="chinchilla", draws=20)
+    (one,), (other,) = api.allocate(plain, 1e22), api.allocate(fitted, 1e22)
+    assert other["size"] * 1e6 == pytest.approx(one["size"], rel=1e-3)
+    assert other["data"] * 1e9 == pytest.approx(one["data"], rel=1e-3)
+    assert other["ratio"] == pytest.approx(one["ratio"], rel=1e-3)
+    assert other["intervals"]["ratio"] == pytest.approx(one["intervals"]["ratio"], rel=1e-2)
+    assert other["flops"] == pytest.approx(1e22)
+    assert other["units"] == {"size": "millions of parameters", "data": "billions of tokens"}
+    file = tmp_path / "fit.json"
+    file.write_text(fitted.to_json())
+    assert api.allocate(api.load_fit(file), 1e22) == [other]
+    (fixed,) = api.allocate(fitted, None, {"Params (M)": 1e3, "Tokens (Billion)": 20.0})
+    assert fixed["flops"] == pytest.approx(1.2e20)
+
+
+def test_an_accuracy_is_to_be_largest(table: Path) -> None:
+    rows = pandas.read_csv(table)
+    loss = api.fit(rows, targets="loss", law="chinchilla", draws=20)
+    rows["reward"] = 9 - rows.pop("loss")
+    reward = api.fit(rows, targets="reward", law="signed chinchilla", draws=20)
+    (least,), (most,) = api.allocate(loss, 1e22), api.allocate(reward, 1e22)
+    assert most["size"] == pytest.approx(least["size"], rel=0.02)
+    assert 9 - most["loss"] == pytest.approx(least["loss"], rel=1e-3)
+    assert (least["target"], most["target"]) == ("loss", "reward")
+
+
+def test_what_no_budget_can_be_spent_on_is_said(table: Path) -> None:
+    rows = pandas.read_csv(table)
+    rows["other"] = rows.loss + 1
+    both = api.fit(rows, targets=["loss", "other"], law="chinchilla", draws=20)
+    with pytest.raises(UsageError, match="for one target; here are loss, other"):
+        api.allocate(both, 1e22)
+    compute = pandas.DataFrame(
+        {"params": rows.params, "flops": 6 * rows.params * rows.tokens, "loss": rows.loss}
+    )
+    fitted = api.fit(compute, targets="loss", law="chinchilla", draws=20)
+    with pytest.raises(UsageError, match="flops is no amount of data"):
+        api.allocate(fitted, 1e22)
+
+
 def test_zero_hours_are_predicted_where_the_law_has_seen_some() -> None:
     rng = np.random.default_rng(0)
     sizes, hours = (a.ravel() for a in np.meshgrid(np.geomspace(4e7, 1e9, 5), [0, 1, 3, 10, 30]))

@@ -88,7 +88,7 @@ def price_worth(
 
 def predict(
     source: "FittedLaw | TableFit | Run",
-    points: "Sequence[Mapping[str, Any]] | pandas.DataFrame",
+    points: "Mapping[str, Any] | Sequence[Mapping[str, Any]] | pandas.DataFrame",
     data: str | None = None,
     unprotected: bool = False,
     level: float = 0.8,
@@ -100,7 +100,7 @@ def predict(
     Args:
         source: A fit or its law (`fit`, `load_fit`), or a run, whose best program is run again.
         points: A number for every feature; where there are groups a `group`, or the columns that
-            name it. Those of a DataFrame are its rows.
+            name it. One point may stand alone; those of a DataFrame are its rows.
         data: Where the rows of a run are.
         unprotected: Run a run's program even where there is no sandbox.
         level: Of a run's intervals; a fitted law has its own.
@@ -119,7 +119,11 @@ def predict(
     from sldagent.run import Run
 
     _require("level", level, 1.0)
-    rows = points if isinstance(points, Sequence) else points.to_dict("records")
+    rows: Sequence[Mapping[str, Any]]
+    if isinstance(points, Mapping):
+        rows = [points]
+    else:
+        rows = points if isinstance(points, Sequence) else points.to_dict("records")
     if not isinstance(source, Run):
         return predict_fitted(source if isinstance(source, FittedLaw) else source.law, rows)
     with at_hand(source, candidate, data, unprotected) as (found, refitter):
@@ -138,7 +142,7 @@ def point_names(source: "FittedLaw | Run") -> list[str]:
 
 
 def allocate(
-    source: "FittedLaw | Run",
+    source: "FittedLaw | TableFit | Run",
     flops: float | None = None,
     given: "Mapping[str, float] | None" = None,
     group: str | None = None,
@@ -150,12 +154,15 @@ def allocate(
 ) -> list[dict[str, Any]]:
     """The best size and data for a budget of FLOPs (6ND), for every group, with intervals.
 
-    With the best learning rate and batch size where the law has them. `given` has values of the
-    other features; with size and data among them no budget is needed. Where the law has no optimum,
-    size, data and loss are None and the warning says so. Else as for `predict`.
+    Sizes and data are in the table's own `units`. With the best learning rate and batch size where
+    the law has them. `given` has values of the other features; with size and data among them no
+    budget is needed. A target that rises with size and data, as accuracy does, is to be largest.
+    Where the law has no optimum, size, data and loss are None and the warning says so. Else as for
+    `predict`.
     """
     from sldagent.fitted import FittedLaw
     from sldagent.predicting import allocate_fitted, allocate_run
+    from sldagent.run import Run
 
     _require("level", level, 1.0)
     if flops is not None:
@@ -163,8 +170,9 @@ def allocate(
     for name, value in (given or {}).items():
         if not math.isfinite(value):
             raise UsageError(f"{name} must be a finite number: {value:g}")
-    if isinstance(source, FittedLaw):
-        return allocate_fitted(source, flops, given or {}, group)
+    if not isinstance(source, Run):
+        law = source if isinstance(source, FittedLaw) else source.law
+        return allocate_fitted(law, flops, given or {}, group)
     with at_hand(source, candidate, data, unprotected) as (found, refitter):
         return allocate_run(found, refitter, flops, given or {}, group, level, seconds)
 

@@ -163,8 +163,11 @@ def allocation_lines(row: dict[str, Any]) -> list[str]:
     lines = []
     for name, value in named.items():
         ends = row["intervals"].get(name)
-        words = f" ({ends[0]:.4g} to {ends[1]:.4g})" if ends else ""
-        lines.append(f"{where}: {name} {value:.4g}{words}")
+        unit = row["units"].get(name)
+        words = f" {unit}" if unit else ""
+        words += f" ({ends[0]:.4g} to {ends[1]:.4g})" if ends else ""
+        shown = row["target"] if name == "loss" else name
+        lines.append(f"{where}: {shown} {value:.4g}{words}")
     return lines + ([f"warning: {row['warning']}"] if row["warning"] else [])
 
 

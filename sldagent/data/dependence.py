@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sldagent.data.choices import Choice, Use
-from sldagent.data.naming import Meaning, counts_parameters, guess_by_name, is_shape
+from sldagent.data.naming import Meaning, counts_parameters, guess_by_name, is_derived, is_shape
 from sldagent.scales import on_scale
 from sldagent.task import Role
 
@@ -57,7 +57,7 @@ def leave_out_determined(
         reason = (
             _same(name, alike, z)
             or _in_order(name, loose, z, codes)
-            or _reason(name, others, z, columns, codes, near=_is_derived(name) or bool(alike))
+            or _reason(name, others, z, columns, codes, near=is_derived(name) or bool(alike))
             or _surface(name, others, z, codes, _left_of(kept[name], columns[name]))
         )
         if reason:
@@ -138,7 +138,7 @@ def _left_of(choice: Choice, values: Floats) -> float:
     None of what was chosen; of compute little, and of what was counted afterwards, as the words
     that a corpus turned out to have, what chance made.
     """
-    if _is_derived(choice.name):
+    if is_derived(choice.name):
         return _NEAR
     counted = choice.role in (Role.COUNT, Role.LOGGED)
     return _CHANCE if counted and len(np.unique(values)) > _MEASURED * len(values) else 0.0
@@ -197,16 +197,11 @@ def _worth(choice: Choice) -> tuple[int, float]:
     rank: float = roles.index(choice.role) if choice.role in roles else len(roles)
     if choice.role is Role.SIZE and not counts_parameters(choice.name):
         rank += 0.5  # "model" has names or rounded numbers
-    return (2 if _is_derived(choice.name) else int(step), rank)
+    return (2 if is_derived(choice.name) else int(step), rank)
 
 
 def _is_shape(choice: Choice) -> bool:
     return choice.role is Role.COUNT and is_shape(choice.name)
-
-
-def _is_derived(name: str) -> bool:
-    guess = guess_by_name(name)
-    return guess is not None and guess.meaning is Meaning.DERIVED
 
 
 def _features(choices: Sequence[Choice]) -> list[Choice]:

@@ -126,6 +126,10 @@ _PATTERNS = [
 _THOUSANDS = {
     "k": "thousands", "thousands": "thousands", "m": "millions", "millions": "millions",
     "b": "billions", "bn": "billions", "billions": "billions", "t": "trillions",
+    "thousand": "thousands", "million": "millions", "mio": "millions", "billion": "billions",
+    "trillion": "trillions", "trillions": "trillions", "1e3": "thousands", "1e6": "millions",
+    "1e9": "billions", "1e12": "trillions", "x1e3": "thousands", "x1e6": "millions",
+    "x1e9": "billions", "x1e12": "trillions",
 }  # fmt: skip
 _COUNTED = {
     "token": "tokens", "char": "characters", "example": "examples", "sample": "examples",
@@ -180,6 +184,12 @@ def can_be_none(name: str, role: Role | None) -> bool:
 def is_shape(name: str) -> bool:
     """Whether a count says how large a model is, such as its width."""
     return bool(_SHAPE.search(" ".join(words_of(name))))
+
+
+def is_derived(name: str) -> bool:
+    """Whether a column is compute, or something else that size and data make up."""
+    guess = guess_by_name(name)
+    return guess is not None and guess.meaning is Meaning.DERIVED
 
 
 def counts_parameters(name: str) -> bool:

@@ -36,6 +36,14 @@ _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+[kmbgtp%]?", re.IGNORECASE
 _POINT_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(?:\.\d{3})+[kmbgtp%]?", re.IGNORECASE)
 
 
+_MULTIPLES = {"thousands": 1e3, "millions": 1e6, "billions": 1e9, "trillions": 1e12}
+
+
+def multiple_of(unit: str) -> float:
+    """1e6 for `millions of parameters`, and 1 for what is counted one by one."""
+    return _MULTIPLES.get(unit.partition(" ")[0], 1.0)
+
+
 def is_missing(cell: Any) -> bool:
     """Whether a cell says that there is no value; NaN is a value: runs diverge."""
     return cell is None or (isinstance(cell, str) and cell.strip().lower() in _MISSING)

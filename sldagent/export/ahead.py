@@ -97,8 +97,6 @@ class _Budget:
 
     def __init__(self, found: Found, refitter: Refitter, given: Mapping[str, float]) -> None:
         task = found.task
-        if len(task.targets) > 1:
-            raise UsageError("a budget is spent for one target; this task has several")
         self.found, self.refitter, self.names = found, refitter, task.feature_names
         self.size, self.data = self._column(Role.SIZE), self._column(Role.DATA)
         self.fixed: dict[int, float] = {}
@@ -119,6 +117,7 @@ class _Budget:
                 raise UsageError(f"a budget also needs a value for {column.name}")
         self.low = found.table.x[:, self.tuned].min(axis=0)
         self.high = found.table.x[:, self.tuned].max(axis=0)
+        self.sign = 1.0
 
     def _column(self, role: Role) -> int:
         columns = [j for j, c in enumerate(self.found.task.features) if c.role is role]
@@ -131,6 +130,7 @@ class _Budget:
     ) -> dict[str, Any]:
         """One row of `api.allocate`."""
         own, draws = [params[group]], [p[group] for p in drawn.params]
+        self.sign = self._direction(own, group)
         budget = flops is not None
         if budget and {self.size, self.data} & self.fixed.keys():
             raise UsageError("a budget decides size and data: give it, or both of them")
@@ -158,7 +158,7 @@ class _Budget:
         ends = [(1 - level) / 2, (1 + level) / 2]
         return {
             "group": group, "flops": flops, "size": float(n), "data": float(d),
-            "ratio": float(d / n), "loss": float(loss[0, 0]),
+            "ratio": float(d / n), "loss": self.sign * float(loss[0, 0]),
             "tuned": best_tuned,
             "intervals": {
                 name: [float(end) for end in np.nanquantile(values, ends)]
@@ -182,14 +182,14 @@ class _Budget:
             centre, half = shift[chosen, at], 2 * half / max(1, steps - 1)
         n, d = size * np.exp(centre), data * np.exp(-centre)
         best = {self.names[j]: tuned[chosen, at, k] for k, j in enumerate(self.tuned)}
-        return {"size": n, "data": d, "ratio": d / n, "loss": loss[chosen, at], **best}
+        return {"size": n, "data": d, "ratio": d / n, "loss": self.sign * loss[chosen, at], **best}
 
     def _least(
         self, n: Floats, d: Floats, params: Sequence[Floats], group: str
     ) -> tuple[Floats, Floats]:
-        """Losses (K, M) of K parameter sets at sizes and data (K, M), rate and batch at their best.
+        """What is to be least (K, M) of K parameter sets, at sizes and data (K, M).
 
-        Second the rates and batches (K, M, tuned features).
+        Rate and batch are at their best: second come these (K, M, tuned features).
         """
 
         def loss(values: Floats) -> Floats:
@@ -199,7 +199,7 @@ class _Budget:
             parts = np.split(rows, len(params))
             calls = [(x, given, group) for x, given in zip(parts, params, strict=True)]
             got = np.concatenate(self.refitter.predict(self.found.program, calls))
-            return np.asarray(got[:, 0].reshape(n.size, points))
+            return self.sign * np.asarray(got[:, 0].reshape(n.size, points))
 
         if self.tuned:
             best, least = tune(loss, self.low, self.high, n.size, _ROUNDS)
@@ -207,6 +207,15 @@ class _Budget:
             best = np.empty((n.size, 0))
             least = loss(best[:, None])[:, 0]
         return least.reshape(n.shape), best.reshape(*n.shape, len(self.tuned))
+
+    def _direction(self, own: Sequence[Floats], group: str) -> float:
+        """-1 where the target rises from the least size and data to the largest, as accuracies."""
+        x = self.found.table.x
+        ends = np.stack([x.min(axis=0), x.max(axis=0)])
+        middle = np.tile(np.sqrt(self.low * self.high), (2, 1))
+        rows = self._rows(ends[:, self.size], ends[:, self.data], middle)
+        (got,) = self.refitter.predict(self.found.program, [(rows, own[0], group)])
+        return -1.0 if got[1, 0] > got[0, 0] else 1.0
 
     def _rows(self, n: Floats, d: Floats, tuned: Floats) -> Floats:
         rows = np.empty((len(n), len(self.names)))

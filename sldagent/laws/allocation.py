@@ -21,7 +21,7 @@ _DECADES = 6.0  # how far either side of N = sqrt(C/6) the search looks
 _GRID = 241
 _TWICE = 60  # golden sections: 0.618^60 of a grid step is below rounding
 _NO_OPTIMUM = (
-    "the loss falls without end along the budget: the law has no optimum, as one with a term for "
+    "it gets better without end along the budget: the law has no optimum, as one with a term for "
     "size and another for data has (`fit --law chinchilla`, or --candidate of a run)"
 )
 _TUNED = (Role.RATE, Role.BATCH)
@@ -169,6 +169,7 @@ class _Problem:
     tuned: tuple[tuple[str, int], ...]  # symbol and column
     low: Array
     high: Array
+    sign: float  # -1 where more of the target is better, as of an accuracy
 
     @classmethod
     def of(
@@ -187,11 +188,19 @@ class _Problem:
         columns = [column for _, column in tuned]
         rows = np.ones((1, len(found.units.scale))) if x is None else x
         low, high = rows[:, columns].min(axis=0), rows[:, columns].max(axis=0)
-        return cls(found, group, given, size, data, tuple(tuned), low, high)
+        problem = cls(found, group, given, size, data, tuple(tuned), low, high, 1.0)
+        return problem if x is None else replace(problem, sign=problem._direction(x))
+
+    def _direction(self, x: Array) -> float:
+        """-1 where the target rises from the least size and data to the largest."""
+        ends = np.stack([x.min(axis=0), x.max(axis=0)])
+        rows = self._rows(ends[:, self.size], ends[:, self.data])
+        rows[:, [column for _, column in self.tuned]] = np.sqrt(self.low * self.high)
+        first, last = self.found.predict(rows, self.group)[:, 0]
+        return -1.0 if last > first else 1.0
 
     def solve(self, flops: float | None, quick: bool = False) -> Allocation:
         """The optimum; `quick` gives up digits that an interval has no use for."""
-        law = self.found.law
         fixed = [self._given(column) for column in (self.size, self.data)]
         if flops is not None and fixed != [None, None]:
             raise DataError("a budget decides size and data: give it, or both of them")
@@ -203,7 +212,7 @@ class _Problem:
                 raise DataError(f"size and data must be above zero: {n:g}, {d:g}")
             flops = FLOPS_PER_TOKEN_PARAMETER * n * d
             best = Allocation(flops, n, d, float(self.loss(np.array([n]), np.array([d]))[0]))
-        elif law.name.startswith(("chinchilla(", "signed chinchilla(")) and not self._shifted():
+        elif self._is_plain():
             params = self.found.params(self.group)
             if min(params[name] for name in ("A", "B", "alpha", "beta")) <= 0:
                 words = "a term vanished: there is no optimum"
@@ -214,15 +223,15 @@ class _Problem:
         else:
             best = search_optimum(self.loss, flops)
         if not self.tuned:
-            return best
+            return replace(best, loss=self.sign * best.loss)
         values, least = self._tune(np.array([best.size]), np.array([best.data]), 16)
         named = {symbol: float(v) for (symbol, _), v in zip(self.tuned, values[0], strict=True)}
-        return replace(best, tuned=named, loss=float(least[0]))
+        return replace(best, tuned=named, loss=self.sign * float(least[0]))
 
     def loss(self, n: Array, d: Array, rounds: int = 16) -> Array:
-        """Loss at sizes and data (M,), the tuned features at their best."""
+        """What is to be least at sizes and data (M,), the tuned features at their best."""
         if not self.tuned:
-            return self.found.predict(self._rows(n, d), self.group)[:, 0]
+            return self.sign * self.found.predict(self._rows(n, d), self.group)[:, 0]
         return self._tune(n, d, rounds)[1]
 
     def _tune(self, n: Array, d: Array, rounds: int) -> tuple[Array, Array]:
@@ -232,7 +241,7 @@ class _Problem:
             points = values.shape[1]
             rows = np.repeat(self._rows(n, d), points, axis=0)
             rows[:, columns] = values.reshape(-1, values.shape[2])
-            return self.found.predict(rows, self.group)[:, 0].reshape(len(n), points)
+            return self.sign * self.found.predict(rows, self.group)[:, 0].reshape(len(n), points)
 
         return tune(loss, self.low, self.high, len(n), rounds)
 
@@ -246,9 +255,11 @@ class _Problem:
         rows[:, self.size], rows[:, self.data] = n, d
         return rows
 
-    def _shifted(self) -> bool:
+    def _is_plain(self) -> bool:
+        """Whether the optimum is known in closed form."""
         shift = self.found.units.shift
-        return bool(shift[self.size] or shift[self.data])
+        known = self.found.law.name.startswith(("chinchilla(", "signed chinchilla("))
+        return known and self.sign > 0 and not (shift[self.size] or shift[self.data])
 
     def _given(self, column: int) -> float | None:
         symbol = next(s.symbol for s in self.found.law.slots if s.column == column)

@@ -46,7 +46,7 @@ def on_edge(values: Array, low: Array, high: Array) -> NDArray[np.bool_]:
 
 def no_optimum(name: str, value: float) -> str:
     """A warning for a value on the edge of all that was searched."""
-    return f"no best {name}: the loss falls as far as was looked, to {name} = {value:.3g}"
+    return f"no best {name}: it gets better as far as was looked, to {name} = {value:.3g}"
 
 
 def _search(
