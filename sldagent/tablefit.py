@@ -170,7 +170,9 @@ def fit_table(
             limit = task.parameter_limit // len(task.targets)
         laws = families.applicable(roles, signed=signed, limit=limit)
         if not laws:
-            raise DataError(f"no law family fits features of roles {', '.join(map(str, roles))}")
+            most = "" if limit is None else f" with at most {limit} parameters a target"
+            named = ", ".join(map(str, roles))
+            raise DataError(f"no law family fits features of roles {named}{most}")
         choice = choosing.choose(laws, table.x, table.y, table.groups, cuts)
         best, members = choice.fit, choice.members()
     else:

@@ -283,6 +283,21 @@ def test_a_budget_is_spent_in_the_table_s_own_units(table: Path, tmp_path: Path)
     assert fixed["flops"] == pytest.approx(1.2e20)
 
 
+def test_a_limit_holds_for_a_law_that_is_named(table: Path) -> None:
+    with pytest.raises(
+        UsageError, match="chinchilla has 5 parameters a group, more than --limit 3"
+    ):
+        api.fit(table, targets="loss", law="chinchilla", limit=3, draws=20)
+    with pytest.raises(DataError, match="with at most 1 parameters"):
+        api.fit(table, targets="loss", limit=1, draws=20)
+
+
+def test_one_point_may_stand_alone(table: Path) -> None:
+    fitted = api.fit(table, targets="loss", law="chinchilla", draws=20)
+    point = {"params": 7e9, "tokens": 2e12}
+    assert api.predict(fitted, point) == api.predict(fitted, [point])
+
+
 def test_an_accuracy_is_to_be_largest(table: Path) -> None:
     rows = pandas.read_csv(table)
     loss = api.fit(rows, targets="loss", law="chinchilla", draws=20)
@@ -362,6 +377,14 @@ def test_the_commands_predict_and_allocate_from_json_and_tables(
     assert call("predict", "fit.json")[0] == 2
     assert call("predict", "fit.json", "--at", "params")[0] == 2
     assert call("predict", "nothing", "--at", "params=1")[0] == 2
+    (tmp_path / "points.tsv").write_text("params\ttokens\n7B\t1.4T\n")
+    code, out, _ = call("predict", "fit.json", "--points", "points.tsv")
+    assert (code, out.split(":")[0]) == (0, "[all_data] at params=7e+09, tokens=1.4e+12")
+    (tmp_path / "empty.csv").write_text("")
+    code, _, err = call("predict", "fit.json", "--points", "empty.csv")
+    assert (code, "empty" in err) == (2, True)
+    code, _, err = call("predict", "gone.csv", "--target", "loss", "--at", "params=1,tokens=1")
+    assert (code, "gone.csv" in err) == (2, True)
 
 
 def test_a_price_column_says_what_more_of_it_buys(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from sldagent.api.fits import (
     predict,
     price_worth,
     read_number,
+    read_points,
 )
 from sldagent.api.judging import (
     build_evaluator,
@@ -87,6 +88,7 @@ __all__ = [
     "predict",
     "price_worth",
     "read_number",
+    "read_points",
     "report",
     "report_at_end",
     "resume",

@@ -61,7 +61,11 @@ def fit(
             table, targets, groups=groups, ignore=ignore, roles=named, limit=limit,
             others=not features, dry_run=True,
         )  # fmt: skip
-        return replace(fit_table(draft.task, draft.table, law, draws, level), draft=draft)
+        fitted = fit_table(draft.task, draft.table, law, draws, level)
+        needed = len(fitted.fit.law.parameters) * len(draft.task.targets)
+        if limit and needed > limit:
+            raise UsageError(f"{law} has {needed} parameters a group, more than --limit {limit}")
+        return replace(fitted, draft=draft)
     if features or targets or group or ignore or roles or limit is not None:
         raise UsageError("columns and --limit are for a TABLE; a task says them already")
     assert task is not None
@@ -180,6 +184,31 @@ def allocate(
 def _require(name: str, value: float, most: float = math.inf) -> None:
     if not 0 < value < most:
         raise UsageError(f"{name} must be above zero and below {most:g}: {value:g}")
+
+
+def read_points(path: str | Path) -> list[dict[str, Any]]:
+    """Rows of a table, each with the columns' names, for `predict`; numbers stay as written.
+
+    Raises:
+        DataError: The file cannot be read, or is no table.
+    """
+    from sldagent.data.frames import read_frame
+    from sldagent.data.units import parse_number
+
+    frame = read_frame(Path(path))
+    rows = [
+        dict(zip(frame.columns, cells, strict=True))
+        for cells in zip(*frame.columns.values(), strict=True)
+    ]
+    if not frame.decimal_comma:
+        return rows
+    return [
+        {
+            name: parse_number(cell, True) if isinstance(cell, str) and "," in cell else cell
+            for name, cell in row.items()
+        }
+        for row in rows
+    ]
 
 
 def read_number(text: str) -> float | None:

@@ -59,13 +59,13 @@ def fetch_tasks(names: Sequence[str] = ()) -> list[dict[str, Any]]:
 
 @contextmanager
 def table_file(table: "str | Path | pandas.DataFrame") -> Iterator[Path]:
-    """A table's file; a DataFrame has one, without its index, for as long as this lasts."""
+    """A table's file; a DataFrame has one, with an index that has names, as long as this lasts."""
     if isinstance(table, str | Path):
         yield Path(table)
         return
     with TemporaryDirectory() as folder:
         path = Path(folder) / "DataFrame.csv"
-        table.to_csv(path, index=False)
+        table.to_csv(path, index=any(name is not None for name in table.index.names))
         yield path
 
 

@@ -1,6 +1,5 @@
 """Points and numbers that commands are given as text."""
 
-from pathlib import Path
 from typing import Any
 
 from sldagent import api
@@ -43,11 +42,5 @@ def _wrong(text: str, option: str) -> UsageError:
 
 
 def read_points(path: str) -> list[dict[str, Any]]:
-    """Rows of a CSV file with a column for each feature, and perhaps for groups."""
-    import csv
-
-    try:
-        with Path(path).open(newline="", encoding="utf-8-sig") as file:
-            return [dict(row) for row in csv.DictReader(file)]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UsageError(f"{path}: {error}") from None
+    """Rows of a table, of any kind that is read elsewhere, with a column for each feature."""
+    return api.read_points(path)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sldagent.fitted import FittedLaw
     from sldagent.run import Run
 
-_TABLES = (".csv", ".tsv", ".parquet", ".jsonl")
+_TABLES = (".csv", ".tsv", ".txt", ".parquet", ".pq", ".json", ".jsonl", ".ndjson")
 _source = click.argument("source", metavar="SOURCE")
 _level = click.option(
     "--level", type=click.FloatRange(0.5, 0.999), default=0.8, show_default=True,
@@ -173,9 +173,10 @@ def allocation_lines(row: dict[str, Any]) -> list[str]:
 
 def _open(source: str, runs: str, level: float, table: dict[str, Any]) -> "FittedLaw | Run":
     path = Path(source)
-    if path.is_file() and path.suffix == ".json":
+    asked = [f"--{name.rstrip('s')}" for name in ("targets", "columns", "features") if table[name]]
+    if path.suffix.lower() == ".json" and not asked:
         return api.load_fit(path)
-    if path.suffix in _TABLES:
+    if path.suffix.lower() in _TABLES or asked:
         if not table["targets"]:
             raise UsageError("a table needs --target COLUMN")
         fitted = api.fit(

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from sldagent.data.tables import Row, csv_lines, csv_rows, is_parquet, read_parquet
 from sldagent.data.tasks import did_you_mean
-from sldagent.data.units import has_decimal_comma, is_missing, parse_number
+from sldagent.data.units import is_missing, means_decimal_commas, parse_number
 from sldagent.errors import DataError
 
 Floats = NDArray[np.float64]
@@ -165,7 +165,8 @@ def _read_file(path: Path) -> Frame:
     if not placed:
         raise DataError(f"{path}: the table has no rows")
     columns = dict(zip(names, zip(*(cells for _, cells in placed), strict=True), strict=True))
-    decimal_comma = any(has_decimal_comma(cell) for cells in columns.values() for cell in cells)
+    cells = (cell for column in columns.values() for cell in column)
+    decimal_comma = means_decimal_commas(cells, layout.endswith(_SEPARATORS[";"]))
     places = tuple(place for place, _ in placed)
     return Frame(columns, places, str(path), layout, decimal_comma)
 

@@ -104,6 +104,8 @@ def _one(frame: Frame, name: str, wishes: Wishes, shares: dict[str, float]) -> C
         if guess.meaning is Meaning.RESULT:  # the loss of a teacher, or of the model begun with
             why = "named as a result, but of few values: planned"
             return replace(_by_value(name, numbers, None), why=why)
+    if guess is not None and guess.meaning is Meaning.LABEL and is_planned(frame, name):
+        return Choice(name, Use.LEFT_OUT, _LABELS)  # of a language or a corpus, by its number
     if guess is not None and guess.meaning in _REASONS:
         return Choice(name, Use.LEFT_OUT, _REASONS[guess.meaning])
     if guess is None and "_".join(words_of(name)) == "group":

@@ -36,7 +36,7 @@ def leave_out_idle(
     (F-test).
 
     Args:
-        choices: Of all columns; shares are not looked at.
+        choices: Of all columns; what is surely a share is not looked at.
         x: Values (N, F) of the features, in the order of their choices.
         y: Targets (N, T).
         codes: Number of each row's group.
@@ -52,7 +52,8 @@ def leave_out_idle(
     for choice, values in zip(features, x.T, strict=True):
         levels = len(np.unique(values))
         measured = levels > _MEASURED * len(values) and not choice.sure
-        if choice.role is Role.FRACTION or choice.name in asked or len(columns) < 2:
+        planned = choice.role is Role.FRACTION and choice.sure
+        if planned or choice.name in asked or len(columns) < 2:
             continue
         if levels > 2 and not measured:
             continue

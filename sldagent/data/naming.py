@@ -74,6 +74,12 @@ _PATTERNS = [
         (Meaning.RESULT, None, r"exact match|cross entropy|xent|win rate|elo|(?:pass|hr) [0-9]+"),
         (Meaning.RESULT, None, r"top ?[15]|recall|ndcg|mrr|map|ap ?[0-9]*|m?iou|s?fid|^is$"),
         (Meaning.RESULT, None, r"wer|cer|ter|chrf|meteor|cider|psnr|ssim|lpips|spearman|pearson"),
+        (
+            Meaning.RESULT,
+            None,
+            r"hellaswag|piqa|mmlu|winogrande|boolq|openbookqa|obqa|lambada|triviaqa|gsm8k|sciq"
+            r"|humaneval|mbpp|truthfulqa|arc (?:easy|challenge|[ec])",
+        ),
         (Meaning.RESULT, None, r"mcc|roc|auroc|returns?|regret|success(?: rate)?|rmsd"),
         (Meaning.RESULT, None, rf"(?:val|valid|validation|dev|test|eval|train) (?:{_SPREADS})$"),
         (Meaning.NOTE, None, r"^best(?! of)"),  # found after the fact

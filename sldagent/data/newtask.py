@@ -1,9 +1,11 @@
 """From a user's own table of runs to a task: columns guessed, rows cleaned, cuts suggested."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from sldagent.cuts import Cut, make_cuts
 from sldagent.data import cleaning
@@ -145,7 +147,13 @@ def draft_task(
     _require_features(frame, choices)
     table = make_table(frame, choices, wishes.targets)
     task = _task(path, name or _name_of(path), choices, wishes, [*notes, *map(str, findings)])
-    task = replace(task, cut_rules=suggest_cuts(task, table, wishes.axes))
+    for name, values in zip(wishes.targets, table.y.T, strict=True):
+        if np.ptp(values) == 0:
+            raise DataError(f"{path}: {name} is {values[0]:g} in every row: nothing to predict")
+    try:
+        task = replace(task, cut_rules=suggest_cuts(task, table, wishes.axes))
+    except DataError as error:
+        raise DataError("; ".join([str(error), *_rows_left_out(findings)])) from None
     limit, reason, found = suggest_limit(task, table)
     if wishes.limit is not None:
         limit, reason, found = wishes.limit, "asked for", []
@@ -195,6 +203,13 @@ def name_or_draft(task: str | None, data: str | None, **said: Any) -> str | Draf
             "name a --task, or give a table of your own with --data FILE --target COLUMN"
         )
     return draft_task(Path(data).expanduser().resolve(), make_wishes(**said))
+
+
+def _rows_left_out(findings: Iterable[Finding]) -> Iterator[str]:
+    """What is no longer there when too few rows are left."""
+    for finding in findings:
+        if "left out" in finding.done or "last row" in finding.done:
+            yield f"{finding.what}: {finding.done} [{finding.overrule}]"
 
 
 def _require_features(frame: Frame, choices: Iterable[Choice]) -> None:

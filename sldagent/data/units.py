@@ -6,6 +6,7 @@ thousandths. `%` divides by a hundred. A word for what is counted may follow: `3
 
 import math
 import re
+from collections.abc import Iterable
 from typing import Any
 
 _SUFFIXES = {"k": 1e3, "m": 1e6, "b": 1e9, "g": 1e9, "t": 1e12, "p": 1e15, "%": 1e-2}
@@ -32,6 +33,7 @@ _NUMBER = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+(?:e[+-]?\d+)?[kmbgtp%]?", re.IGNORECASE)
+_DECIMAL_POINT = re.compile(r"[+-]?\d*\.\d+(?:e[+-]?\d+)?[kmbgtp%]?", re.IGNORECASE)
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+[kmbgtp%]?", re.IGNORECASE)
 _POINT_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(?:\.\d{3})+[kmbgtp%]?", re.IGNORECASE)
 
@@ -91,6 +93,22 @@ def has_decimal_comma(cell: Any) -> bool:
     """Whether a cell can only be read with a decimal comma, as `3,25` and `0,125`."""
     text = cell.strip() if isinstance(cell, str) else ""
     return bool(_DECIMAL_COMMA.fullmatch(text)) and not _THOUSANDS.fullmatch(text)
+
+
+def means_decimal_commas(cells: Iterable[Any], semicolons: bool) -> bool:
+    """Whether commas in a table's numbers are decimal ones.
+
+    They are where a cell says so, and where semicolons part the cells, as `4,624` is no thousand
+    there, unless some number has a decimal point.
+    """
+    texts = [cell.strip() for cell in cells if isinstance(cell, str)]
+    if any(has_decimal_comma(text) for text in texts):
+        return True
+    if not semicolons or not any(_DECIMAL_COMMA.fullmatch(text) for text in texts):
+        return False
+    return not any(
+        _DECIMAL_POINT.fullmatch(text) and not _POINT_THOUSANDS.fullmatch(text) for text in texts
+    )
 
 
 def _power(suffix: str) -> int:

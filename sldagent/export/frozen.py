@@ -57,6 +57,8 @@ def predict_interval(rows, level=0.9):
     From bootstrap refits (the law's constants) and residuals (noise of a run). That the form itself
     may be wrong is not in it: such intervals are too narrow far beyond the data.
     """
+    if not 0 < level < 1:
+        raise ValueError(f"level must lie between 0 and 1: {{level}}")
     if not any(DRAWS.values()):
         raise ValueError("this law was written without refits, so it has no intervals")
     rows = _checked(rows)
@@ -86,8 +88,14 @@ def _checked(rows):
     rows = rows.to_dict("records") if hasattr(rows, "to_dict") else list(rows)
     for i, row in enumerate(rows):
         for name in FEATURES:
-            value = float(row[name])
+            if name not in row:
+                raise ValueError(f"row {{i}} has no {{name}}; needed: {{', '.join(FEATURES)}}")
+            try:
+                value = float(row[name])
+            except (TypeError, ValueError):
+                raise ValueError(f"row {{i}}: {{name}} is no number: {{row[name]!r}}") from None
             low, high, words = DOMAINS.get(name, (-np.inf, np.inf, "a finite number"))
+            words = words if np.isfinite(value) else "a finite number"
             if not (np.isfinite(value) and low <= value <= high):
                 raise ValueError(f"row {{i}}: {{name}} cannot be {{value:g}}: it must be {{words}}")
     return rows
@@ -105,15 +113,18 @@ def _by_group(rows):
         group = _group_of(row, only)
         if group not in PARAMS:
             known = ", ".join(PARAMS)
-            raise ValueError(f"row {{i}}: unknown group {{group!r}}, known: {{known}}")
+            what = "no group" if group is None else f"unknown group {{group!r}}"
+            column = GROUP_COLUMN or "group"
+            raise ValueError(f"row {{i}}: {{what}} in {{column}}; known: {{known}}")
         numbers.setdefault(group, []).append(i)
     return numbers.items()
 
 
 def _group_of(row, only):
-    if not GROUP_COLUMN:
+    column = "group" if "group" in row and "group" not in FEATURES else GROUP_COLUMN
+    if not column:
         return only
-    parts = [GROUP_COLUMN] if GROUP_COLUMN in row else GROUP_COLUMN.split("+")
+    parts = [column] if column in row else column.split("+")
     if not all(part in row for part in parts):
         return only
     names = ["+".join(label(row[part]) for part in parts) for label in (str, _label)]
@@ -127,7 +138,8 @@ def _label(value):
 
 
 def _evaluate(x, params):
-    values = {function}(x, np.array(params, dtype=float))
+    with np.errstate(all="ignore"):
+        values = {function}(x, np.array(params, dtype=float))
     return np.asarray(values, dtype=float).reshape(len(x), len(TARGETS))
 '''
 

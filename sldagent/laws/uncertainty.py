@@ -96,10 +96,11 @@ class Bootstrap:
         """What new runs at data points (N, F) may measure (draws, N, T): prediction plus noise."""
         values = self.predict(x, groups)
         index = self._index(groups, len(values[0]))
-        for g in np.unique(index):
+        for g, noise in enumerate(self.noise):
             rows = np.flatnonzero(index == g)
-            for t, residuals in enumerate(self.noise[g]):
-                drawn = rng.choice(residuals, size=(len(values), len(rows)))
+            for t, residuals in enumerate(noise):
+                # One for all points: no point's interval shall depend on what else is asked.
+                drawn = rng.choice(residuals, size=(len(values), 1))
                 here = values[:, rows, t]
                 log = self.fit.objective.log
                 values[:, rows, t] = here * np.exp(drawn) if log else here + drawn

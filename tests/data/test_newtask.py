@@ -5,9 +5,11 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
+import pandas
 import pytest
 from data.made_tables import SIZES, TABLES, TOKENS, chinchilla, short, write_csv
 
+from sldagent import api
 from sldagent.cuts import make_cuts
 from sldagent.data.choices import Use, make_wishes
 from sldagent.data.newtask import Draft, draft_task
@@ -141,6 +143,55 @@ def test_what_was_counted_afterwards_is_left_out(tmp_path: Path) -> None:
     assert roles(made) == "trainDocs=data docLen=count"
     assert reason(made, "vocabFound") == "follows from trainDocs, docLen"
     assert reason(made, "rep").startswith("a seed")
+
+
+def test_what_semicolons_part_has_decimal_commas(tmp_path: Path) -> None:
+    def write(header: str, size: str) -> Draft:
+        file = tmp_path / "runs.csv"
+        cells = (f"{size.format(int(n))};{d:.0f};{y:.3f}".replace(".", ",", 0) for n, d, y in GRID)
+        lines = [";".join([*c.split(";")[:2], c.split(";")[2].replace(".", ",")]) for c in cells]
+        file.write_text("\n".join([header, *lines]) + "\n")
+        return draft(file)
+
+    made = write("params;tokens;loss", "{}")
+    assert made.table.y.max() < 10
+    assert made.table.y[0, 0] == pytest.approx(GRID[0][2], abs=1e-3)
+    dotted = write("params;tokens;loss", "{:,}")  # commas in both: thousands and decimals
+    assert dotted.table.y.max() < 10
+
+
+def test_scores_of_benchmarks_are_results(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    rows = [(n, d, 1 / y, rng.uniform(0.2, 0.9), y) for n, d, y in GRID]
+    made = draft(table(tmp_path, "params tokens hellaswag foo loss", rows))
+    assert roles(made) == "params=size tokens=data"
+    assert reason(made, "hellaswag").startswith("a result")
+    assert "no target depends" in reason(made, "foo")
+
+
+def test_numbers_of_corpora_are_groups(tmp_path: Path) -> None:
+    rows = [(i, n, d, y + i / 10) for i in (0, 1, 2) for n, d, y in GRID]
+    made = draft(table(tmp_path, "dataset_id params tokens loss", rows))
+    assert made.task.group_column == "dataset_id"
+
+
+def test_a_frame_s_index_is_a_column_where_it_has_a_name() -> None:
+    frame = pandas.DataFrame(GRID, columns=["params", "tokens", "loss"])
+    made, _ = api.new_task(frame.set_index("params"), "loss", dry_run=True)
+    assert made.task.feature_names == ("params", "tokens")
+
+
+def test_why_no_cut_can_be_made_is_said(tmp_path: Path) -> None:
+    constant = table(tmp_path, "params tokens loss", [(n, d, 2.5) for n, d, _ in GRID])
+    with pytest.raises(DataError, match=r"loss is 2\.5 in every row"):
+        draft(constant)
+    rows = [
+        (f"r{i}", s, n, n**-0.1 + 1 / s)
+        for i, n in enumerate((1e6, 1e7, 1e8, 1e9))
+        for s in (1, 2, 3, 4, 5)
+    ]
+    with pytest.raises(DataError, match=r"no cut can be made.*--keep steps"):
+        draft(table(tmp_path, "run step params loss", rows))
 
 
 def test_a_number_of_parameters_is_kept_rather_than_what_a_model_is_called(tmp_path: Path) -> None:

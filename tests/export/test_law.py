@@ -87,13 +87,24 @@ def test_a_group_may_be_named_by_its_parts(exported: Path, tmp_path: Path) -> No
         want,
         want,
     ]
-    with pytest.raises(ValueError, match="unknown group None"):
+    with pytest.raises(ValueError, match=r"no group in set\+half"):
         law.predict([{**row, "set": "pile"}])
 
 
 def test_unknown_groups_and_missing_intervals_are_said(run: Run, exported: Path, tmp_path: Path):
     law = api.load_law(exported / "law.py")
-    with pytest.raises(ValueError, match=r"row 0: unknown group 'x', known: stack, pile"):
+    row = {"num_params": 1e9, "parallel_size": 2, "group": "stack"}
+    for wrong, words in (
+        ({"num_params": "10B"}, "row 0: num_params is no number: '10B'"),
+        ({"num_params": float("inf")}, "must be a finite number"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            law.predict([{**row, **wrong}])
+    with pytest.raises(ValueError, match="row 0 has no parallel_size"):
+        law.predict([{"num_params": 1e9, "group": "stack"}])
+    with pytest.raises(ValueError, match="level must lie"):
+        law.predict_interval([row], level=-1)
+    with pytest.raises(ValueError, match=r"row 0: unknown group 'x' in group; known: stack, pile"):
         law.predict([{"num_params": 1e9, "parallel_size": 1, "group": "x"}])
     export = api.export_law(run, tmp_path, Options(draws=0, baseline=False))
     assert export.card["uncertainty"]["draws"] == 0

@@ -63,6 +63,16 @@ def test_the_same_seed_gives_the_same_bits() -> None:
     assert not np.array_equal(one, bootstrap(found, x, y, draws=20, seed=2).draws)
 
 
+def test_a_point_s_interval_does_not_depend_on_other_points() -> None:
+    x, y = rows(0)
+    groups = ["a", "b"] * 20
+    drawn = bootstrap(fit(LAW, x, y, groups), x, y, groups, draws=20)
+    made = Ensemble((drawn,))
+    alone = made.interval(x[-1:], ["b"])
+    among = made.interval(x[[3, -1]], ["a", "b"])
+    assert (alone.low[0, 0], alone.high[0, 0]) == (among.low[1, 0], among.high[1, 0])
+
+
 def test_copies_of_rows_in_one_run_do_not_make_intervals_narrower() -> None:
     x, y = rows(0)
     many_x, many_y = np.repeat(x, 4, axis=0), np.repeat(y, 4)
