@@ -142,13 +142,23 @@ def keep_last_steps(frame: Frame, wishes: Wishes) -> tuple[Frame, list[Finding]]
     what = f"{len(lengths)} runs (by {by}) have {int(np.median(lengths))} rows each along {step}"
     if Keep.STEPS in wishes.keep:
         return frame, [Finding(what, "all kept", "leave out --keep steps")]
-    if _column(frame, Meaning.RUN, wishes) is None and _grow_by_a_factor(steps):
+    if _column(frame, Meaning.RUN, wishes) is None and _are_budgets(steps, keys):
         grown = f"{step} grows by a factor from level to level, and no column names runs"
         return frame, [Finding(grown, "every row is a run of its own", "add a column run")]
     order = np.lexsort((np.where(np.isfinite(steps), steps, -np.inf), keys))
     last = np.sort(order[np.cumsum(lengths) - 1])
     done = "of each run only the last row, its final checkpoint, is used, no earlier step"
     return frame.rows(last.tolist()), [Finding(what, done, "--keep steps")]
+
+
+def _are_budgets(steps: Floats, keys: NDArray[np.intp]) -> bool:
+    """Whether steps grow by a factor, in all rows together or in most runs.
+
+    In runs alone they do where each batch size has its own, for the same tokens.
+    """
+    long = np.flatnonzero(np.bincount(keys) >= _LEAST_STEPS)
+    growing = [_grow_by_a_factor(steps[keys == run]) for run in long]
+    return _grow_by_a_factor(steps) or bool(growing and np.mean(growing) > 0.5)
 
 
 def _grow_by_a_factor(steps: Floats) -> bool:

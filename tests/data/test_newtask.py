@@ -554,6 +554,17 @@ def test_steps_that_grow_by_a_factor_are_budgets(tmp_path: Path) -> None:
     assert len(made.table) == len(rows) / 4
 
 
+def test_steps_of_several_batch_sizes_are_budgets(tmp_path: Path) -> None:
+    rows = []
+    for n, (batch, tokens) in product(
+        SIZES[:4], product((2**18, 2**19, 2**20), (1e9, 3e9, 1e10, 4e10))
+    ):
+        rows.append((n, round(tokens / batch), batch, chinchilla(n, tokens)))
+    made = draft(table(tmp_path, "params train_steps global_batch_size loss", rows))
+    assert len(made.table) == len(rows)
+    assert roles(made) == "params=size train_steps=data global_batch_size=batch"
+
+
 def test_a_folder_of_curves(tmp_path: Path) -> None:
     folder = tmp_path / "tensorboard"
     folder.mkdir()
