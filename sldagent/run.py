@@ -4,7 +4,6 @@ import dataclasses
 import datetime
 import fcntl
 import json
-import os
 import platform
 import secrets
 import time
@@ -18,6 +17,7 @@ from sldagent.candidate import Candidate
 from sldagent.config import HARNESS_VERSION, EvaluationConfig, EvolveConfig
 from sldagent.data.tasks import find_task, read_task
 from sldagent.errors import UsageError
+from sldagent.plain import finite, replace_file
 from sldagent.program import Program
 from sldagent.proposing.base import Start
 from sldagent.storage.reading import Filter
@@ -218,8 +218,8 @@ class Run:
         folder = self.folder / "best"
         folder.mkdir(exist_ok=True)
         fit: dict[str, Any] = {"number": candidate.number, **candidate.evaluation.as_dict()}
-        _replace(folder / "program.py", program.source)
-        _replace(folder / "fit.json", json.dumps(fit, indent=2) + "\n")
+        replace_file(folder / "program.py", program.source)
+        replace_file(folder / "fit.json", json.dumps(finite(fit), indent=2) + "\n")
 
     def point_latest(self) -> None:
         """Makes this run what `latest` means."""
@@ -240,13 +240,6 @@ def _locked(file: TextIO, kind: int) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-def _replace(path: Path, text: str) -> None:
-    """Writes a file whole: beside its place, then renamed into it."""
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    fresh.write_text(text, "utf-8", newline="")
-    fresh.replace(path)
 
 
 def find_run(name: str, runs: str | Path = "runs") -> Path:

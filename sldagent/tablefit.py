@@ -15,6 +15,7 @@ from sldagent.laws.ensemble import calibrated
 from sldagent.laws.families.signs import takes_either_sign
 from sldagent.laws.fitting import Fit, fit
 from sldagent.laws.uncertainty import Bootstrap
+from sldagent.plain import finite
 from sldagent.table import Table
 from sldagent.task import Task
 
@@ -144,7 +145,7 @@ class TableFit:
 
     def to_json(self) -> str:
         """The same as JSON text; numbers that are not finite become null."""
-        return json.dumps(_plain(self.as_dict()), indent=1, allow_nan=False)
+        return json.dumps(finite(self.as_dict()), indent=1, allow_nan=False)
 
 
 def fit_table(
@@ -187,13 +188,3 @@ def fit_table(
         tuple(column.unit for column in task.features),
     )  # fmt: skip
     return TableFit(task, table, fitted, choice, why)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if np.isfinite(value) else None
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value

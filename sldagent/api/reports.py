@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sldagent.api.rerunning import at_hand, formula_text, trace_candidate
 from sldagent.api.searching import is_own_text
 from sldagent.errors import SldagentError, UsageError
+from sldagent.plain import replace_file
 
 if TYPE_CHECKING:
     from sldagent.run import Run
@@ -85,7 +86,7 @@ def write_page(
     text = render_page(dict(known or report(run, data, unprotected)))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, "utf-8")
+        replace_file(path, text)
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror}") from None
     return path

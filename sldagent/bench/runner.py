@@ -20,6 +20,7 @@ from sldagent.data.sources import load_train
 from sldagent.data.tasks import find_task
 from sldagent.data.test_rows import load_test
 from sldagent.errors import PrerequisiteError, SandboxError, SldagentError, UsageError
+from sldagent.plain import replace_file
 from sldagent.program import Program
 from sldagent.run import Run
 from sldagent.storage.store import FILE
@@ -81,7 +82,7 @@ def run_bench(
         result, old = _known(config, cell)
         if result is None:
             result = _search(cell, by_name[cell.task], config, tools)
-            _write(_file(config, cell), json.dumps(result, indent=1, allow_nan=False))
+            _keep(_file(config, cell), json.dumps(result, indent=1, allow_nan=False))
         done.append(result)
         _report(config, by_name, done, baselines)
         if not old:
@@ -120,7 +121,7 @@ def _settle(config: BenchConfig, rows: dict[str, str]) -> None:
                 "choose another -o"
             )
     if known != {**known, **fixed}:
-        _write(file, json.dumps({**known, **fixed}, indent=1))
+        _keep(file, json.dumps({**known, **fixed}, indent=1))
 
 
 def _search(cell: Cell, subject: _Subject, config: BenchConfig, tools: Tools) -> dict[str, Any]:
@@ -207,8 +208,8 @@ def _report(
 ) -> Bench:  # fmt: skip
     tables = {name: (s.task, s.table) for name, s in subjects.items()}
     report = make_report(config, tables, done, baselines)
-    _write(config.folder / "results.json", report.to_json())
-    _write(config.folder / "results.md", markdown(report))
+    _keep(config.folder / "results.json", report.to_json())
+    _keep(config.folder / "results.md", markdown(report))
     return report
 
 
@@ -232,8 +233,6 @@ def _words(cell: Cell, result: dict[str, Any]) -> str:
     return f"{words}, {result['wall_seconds']:.0f} s"
 
 
-def _write(file: Path, text: str) -> None:
+def _keep(file: Path, text: str) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    fresh = file.with_name(f".{file.name}")
-    fresh.write_text(text + "\n", "utf-8")
-    fresh.replace(file)
+    replace_file(file, text + "\n")

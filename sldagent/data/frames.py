@@ -209,7 +209,7 @@ def _read_json(path: Path) -> tuple[list[str], Iterator[Row]]:
         if text.lstrip().startswith("["):
             found = [(f"row {i}", _flat(value)) for i, value in enumerate(json.loads(text), 1)]
         else:
-            for i, line in enumerate(text.splitlines(), 1):
+            for i, line in enumerate(text.split("\n"), 1):  # U+2028 may be in a string
                 if line.strip():
                     where = i
                     found.append((f"line {i}", _flat(json.loads(line))))

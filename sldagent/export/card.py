@@ -18,6 +18,7 @@ from sldagent.export.refit import Draws, Floats, RefitError, Refitter, bootstrap
 from sldagent.export.winner import Found, Winner, covered, predict_largest
 from sldagent.laws import choosing, families
 from sldagent.laws.families.signs import takes_either_sign
+from sldagent.plain import finite
 from sldagent.scoring import LEAST_GAIN
 
 _CALIBRATION_SHARE = 0.5  # of the draws and of the time, for refits to one cut's fit rows
@@ -59,7 +60,7 @@ def make_card(
     found, row = winner.found, winner.found.run.store.run()
     rows = found.run.store.rows()
     finished = bool(row["finished_at"])
-    card: dict[str, Any] = _plain(
+    card: dict[str, Any] = finite(
         {
             "schema": SCHEMA,
             "law": _law(winner, law),
@@ -363,15 +364,3 @@ def _warnings(found: Found) -> list[str]:
     if not found.run.store.run()["finished_at"]:
         words.append("the search was not finished when this was written")
     return words
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float):
-        return value if np.isfinite(value) else None
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value

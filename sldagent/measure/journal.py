@@ -15,6 +15,7 @@ from sldagent.errors import DataError, UsageError
 from sldagent.measure.card import write_card
 from sldagent.measure.plans import Plan
 from sldagent.measure.spec import Row
+from sldagent.plain import replace_file
 
 _COLUMNS = [field.name for field in fields(Row)]
 
@@ -52,9 +53,9 @@ class Journal:
             known = old["sittings"]
             recipe["sittings"] = known if sitting in known else [*known, sitting]
         self.folder.mkdir(parents=True, exist_ok=True)
-        _replace(file, json.dumps(recipe, indent=2) + "\n")
+        replace_file(file, json.dumps(recipe, indent=2) + "\n")
         if not self._file.is_file():
-            _replace(self._file, _csv(_COLUMNS, []))
+            replace_file(self._file, _csv(_COLUMNS, []))
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -89,9 +90,9 @@ class Journal:
                 if row.loss is not None
             ]
             if lines:
-                _replace(self.folder / f"{split}.csv", _csv(list(columns), lines))
+                replace_file(self.folder / f"{split}.csv", _csv(list(columns), lines))
         recipe = json.loads(self._recipe.read_text("utf-8"))
-        _replace(self.folder / "card.md", write_card(self.plan, self.rows, recipe))
+        replace_file(self.folder / "card.md", write_card(self.plan, self.rows, recipe))
 
     def _read(self) -> list[Row]:
         if not self._file.is_file():
@@ -99,7 +100,7 @@ class Journal:
         text = self._file.read_text("utf-8")
         whole = text[: text.rfind("\n") + 1]
         if whole != text:
-            _replace(self._file, whole)
+            replace_file(self._file, whole)
         lines = list(csv.DictReader(io.StringIO(whole)))
         try:
             return [_parse(line) for line in lines]
@@ -141,9 +142,3 @@ def _csv(header: Sequence[str] | None, lines: Sequence[Sequence[str]]) -> str:
         writer.writerow(header)
     writer.writerows(lines)
     return text.getvalue()
-
-
-def _replace(file: Path, text: str) -> None:
-    part = file.with_name(file.name + ".part")
-    part.write_text(text, "utf-8")
-    part.replace(file)

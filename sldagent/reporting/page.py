@@ -7,6 +7,8 @@ import json
 from importlib import resources
 from typing import Any
 
+from sldagent.plain import finite
+
 MOST_BYTES = 3_000_000
 _SCRIPTS = ("charts.js", "candidates.js", "page.js")  # one script in this order
 
@@ -32,18 +34,8 @@ def render_page(data: dict[str, Any]) -> str:
 
 def _embedded(data: dict[str, Any]) -> str:
     """JSON that no string in it can end early; numbers that are not finite become null."""
-    text = json.dumps(_finite(data), ensure_ascii=True, separators=(",", ":"), allow_nan=False)
+    text = json.dumps(finite(data), ensure_ascii=True, separators=(",", ":"), allow_nan=False)
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if value - value == 0 else None
-    if isinstance(value, dict):
-        return {str(key): _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return value
 
 
 def _asset(name: str) -> str:

@@ -1,10 +1,10 @@
 """Evaluations and other values as JSON, without numbers that JSON cannot carry."""
 
 import json
-import math
 from typing import Any
 
 from sldagent.candidate import CutResult, Evaluation, Metrics, Status
+from sldagent.plain import finite
 
 
 def dumps(value: Any) -> str:
@@ -12,17 +12,7 @@ def dumps(value: Any) -> str:
     try:
         return json.dumps(value, allow_nan=False)
     except ValueError:
-        return json.dumps(_finite(value))
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return value
+        return json.dumps(finite(value))
 
 
 def evaluation(row: dict[str, Any]) -> Evaluation:

@@ -517,7 +517,7 @@ def test_patching_its_own_process_gains_nothing(
 ) -> None:
     evaluation = judge.evaluate(program(top=PATCHES[name] + "\n"))
     assert_no_gain(evaluation, honest)
-    assert evaluation.status is OK or evaluation.reason
+    assert (evaluation.status is OK) == (not evaluation.reason)
 
 
 # -- ends ----------------------------------------------------------------------------------------
