@@ -8,7 +8,7 @@ import click
 
 from sldagent import api
 from sldagent.cli._options import data_option, json_option, runs_option, unprotected_option
-from sldagent.cli._progress import best_lines
+from sldagent.cli._results import best_lines
 from sldagent.errors import SldagentError
 
 

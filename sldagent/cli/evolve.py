@@ -25,7 +25,8 @@ from sldagent.cli._options import (
     table_options,
     table_wishes,
 )
-from sldagent.cli._progress import Screen, choose_screen, shown
+from sldagent.cli._progress import Screen, choose_screen
+from sldagent.cli._results import shown
 from sldagent.config import EvolveConfig
 from sldagent.errors import SldagentError
 

@@ -15,7 +15,7 @@ from sldagent.cli._options import (
     runs_option,
     unprotected_option,
 )
-from sldagent.cli._progress import shown
+from sldagent.cli._results import shown
 
 if TYPE_CHECKING:
     from sldagent.export.write import Export

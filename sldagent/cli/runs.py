@@ -11,7 +11,7 @@ import click
 
 from sldagent import api
 from sldagent.cli._options import json_option, runs_option
-from sldagent.cli._progress import best_lines, counts_by_proposer
+from sldagent.cli._results import best_lines, counts_by_proposer
 from sldagent.errors import UsageError
 
 if TYPE_CHECKING:

@@ -28,6 +28,7 @@ from sldagent.evolution.journal import Entry, Journal
 from sldagent.evolution.judging import Judging
 from sldagent.evolution.migration import RESEEDING
 from sldagent.evolution.places import Places, Purpose, generator
+from sldagent.evolution.restoring import committed_until
 from sldagent.evolution.search import Generation, SearchConfig
 from sldagent.evolution.stopping import FirstOf, Progress, Stop
 from sldagent.program import Program
@@ -35,7 +36,6 @@ from sldagent.proposing.base import Member, Proposal, Proposer, Request, Start
 
 _GLANCE = 0.05  # seconds for evaluations before answers are looked for again
 _NOTHING = Program("")  # stands for a reply that held no program
-_MADE, _CAME = 0, 1  # what an island makes in a step it sees before what comes to it then
 
 
 @dataclass(slots=True)
@@ -208,23 +208,13 @@ class Search:
 
     def _restore_programs(self, generation: int) -> None:
         """What islands know of programs, and the scores, from what was committed until then."""
-        hashes, notes = {}, []
-        for number, name, score in self._journal.facts(self._places.number(generation + 1, 0, 0)):
-            hashes[number] = name
+        facts, seen = committed_until(self._journal, self._places, generation)
+        for number, (name, score) in facts.items():
             self._scores[number] = score
-            if number < self._places.first:
-                island, step = number % self._config.islands, -1
-            else:
-                island, step = self._places.step(number)
             if name != _NOTHING.hash:
                 self._judging.committed(name, number)
-            notes.append((step, _MADE, island, number))
-        for when, island, number in self._journal.arrivals():
-            if when <= generation:
-                notes.append((when * self._config.offspring - 1, _CAME, island, number))
-        # As it went: of one program an island remembers the candidate that it saw first.
-        for step, _, island, number in sorted(notes, key=lambda note: note[:2]):
-            self._islands[island].note(hashes[number], step, number)
+        for step, island, number in seen:
+            self._islands[island].note(facts[number][0], step, number)
 
     # -- asking --------------------------------------------------------------------------------
 

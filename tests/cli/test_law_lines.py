@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sldagent.cli._progress import law_lines
+from sldagent.cli._results import law_lines
 
 
 def place(group: str, low: float | None, where: str = "largest run") -> dict[str, Any]:

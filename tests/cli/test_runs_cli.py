@@ -13,7 +13,7 @@ from contracts.scripted_runs import Driver
 from sldagent import driving
 from sldagent.api import open_run
 from sldagent.cli import cli
-from sldagent.cli._progress import end_lines
+from sldagent.cli._results import end_lines
 from sldagent.cli.evolve import Duration
 from sldagent.errors import UsageError
 

@@ -53,7 +53,7 @@ POINTS = {
     "before a migration is noted": (Store, "add_events", 1, False),
     "after a migration is noted": (Store, "add_events", 2, True),
     "before a reseeding is noted": (Store, "add_events", 3, False),
-    "between the two files of the best program": (run_module, "_replace", 3, True),
+    "between the two files of the best program": (run_module, "replace_file", 3, True),
     "before the best program is kept": (Run, "keep_best", 2, False),
     "before the end is noted": (Store, "finish", 1, False),
     "after the end is noted": (Store, "finish", 1, True),
