@@ -36,6 +36,7 @@ class FittedLaw:
         level: Of intervals for parameters and decisions; `ensemble.level` is that of predictions.
         group_column: Names a row's group; parts joined by `+` where several do.
         units: Of the features, as `millions of parameters`; empty where nothing is known.
+        possible: Least and largest value that each target can have.
     """
 
     features: tuple[str, ...]
@@ -46,6 +47,7 @@ class FittedLaw:
     level: float
     group_column: str | None = None
     units: tuple[str, ...] = ()
+    possible: tuple[tuple[float, float], ...] = ()
 
     @property
     def drawn(self) -> Bootstrap:
@@ -112,6 +114,9 @@ class FittedLaw:
             "level": self.level,
             "group_column": self.group_column,
             "units": list(self.units),
+            "possible": [
+                [end if np.isfinite(end) else None for end in ends] for ends in self.possible
+            ],
             "stretch": self.ensemble.stretch,
             "prediction_level": self.ensemble.level,
             "members": [
@@ -151,6 +156,10 @@ class FittedLaw:
             float(data["level"]),
             data.get("group_column"),
             tuple(data.get("units", ())),
+            tuple(
+                (-np.inf if low is None else float(low), np.inf if high is None else float(high))
+                for low, high in data.get("possible", ())
+            ),
         )
 
 

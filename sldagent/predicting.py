@@ -13,6 +13,7 @@ from sldagent.data.units import multiple_of, parse_number
 from sldagent.errors import UsageError
 from sldagent.fitted import FittedLaw
 from sldagent.scales import domain_of
+from sldagent.scoring import possible_values
 from sldagent.task import Role
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 _DRAWS = 100  # refits of a run's program
 _GROUP = "group"
+_PARTS = ("value", "low", "high", "parameter", "model")
 _NOTHING: dict[str, Any] = {
     "size": None, "data": None, "ratio": None, "loss": None, "tuned": {}, "intervals": {}
 }  # fmt: skip
@@ -35,7 +37,8 @@ def predict_fitted(law: FittedLaw, points: Sequence[Mapping[str, Any]]) -> list[
     asked = [_group_of(point, law.group_column, law.groups) for point in points]
     x, groups, at = _table(points, asked, law.features, law.roles, law.groups, law.box[0])
     far = [law.far(x[[i]]) for i in range(len(x))]
-    return _rows(law.predict(x, groups), law.targets, groups, at, far, law.ensemble.level)
+    interval, level = law.predict(x, groups), law.ensemble.level
+    return _rows(interval, law.targets, groups, at, far, level, law.possible)
 
 
 def predict_run(
@@ -54,7 +57,7 @@ def predict_run(
     x, groups, at = _table(points, asked, task.feature_names, roles, known.group_names, least)
     far = [extrapolation_warnings(known.x, x[[i]], roles) for i in range(len(x))]
     interval = look_ahead(found, refitter, x, groups, level, _DRAWS, seconds)
-    return _rows(interval, task.target_names, groups, at, far, level)
+    return _rows(interval, task.target_names, groups, at, far, level, possible_values(known.y))
 
 
 def allocate_fitted(
@@ -213,21 +216,23 @@ def _table(
 def _rows(
     interval: "Interval", targets: Sequence[str], groups: Sequence[str],
     at: Sequence[dict[str, float]], far: Sequence[tuple[str, ...]], level: float,
+    possible: Sequence[tuple[float, float]],
 ) -> list[dict[str, Any]]:  # fmt: skip
-    parts = ("value", "low", "high", "parameter", "model")
-    return [
-        {
-            "group": group,
-            "at": place,
-            "values": {
-                target: {part: _finite(getattr(interval, part)[i, t]) for part in parts}
-                for t, target in enumerate(targets)
-            },
-            "level": level,
-            "warnings": list(words),
-        }
-        for i, (group, place, words) in enumerate(zip(groups, at, far, strict=True))
-    ]
+    rows = []
+    for i, (group, place, words) in enumerate(zip(groups, at, far, strict=True)):
+        values, warnings = {}, list(words)
+        for t, target in enumerate(targets):
+            parts = {part: float(getattr(interval, part)[i, t]) for part in _PARTS}
+            least, most = possible[t] if t < len(possible) else (-np.inf, np.inf)
+            if parts["value"] < least or parts["value"] > most:
+                warnings.append(f"{target} cannot be {parts['value']:.4g}: the law fails there")
+            else:  # what a new run measures is possible
+                for end in ("low", "high"):
+                    parts[end] = float(np.clip(parts[end], least, most))
+            values[target] = {part: _finite(value) for part, value in parts.items()}
+        row = {"group": group, "at": place, "values": values, "level": level}
+        rows.append({**row, "warnings": warnings})
+    return rows
 
 
 def _finite(value: float) -> float | None:

@@ -29,6 +29,12 @@ def possible_range(y: NDArray[np.float64]) -> tuple[float, float]:
     return -np.inf if np.any(y == 0) else 0.0, np.inf
 
 
+def possible_values(y: NDArray[np.float64]) -> tuple[tuple[float, float], ...]:
+    """The same for each target of a table (N, T), where one can be sure: seconds may pass 100."""
+    ranges = (possible_range(column) for column in y.T)
+    return tuple((low, high if high <= 1 else np.inf) for low, high in ranges)
+
+
 def selection_score(
     cut_r2: Sequence[float], numbers: float, finite_beyond: bool, possible_beyond: bool = True
 ) -> float:

@@ -16,6 +16,7 @@ from sldagent.laws.families.signs import takes_either_sign
 from sldagent.laws.fitting import Fit, fit
 from sldagent.laws.uncertainty import Bootstrap
 from sldagent.plain import finite
+from sldagent.scoring import possible_values
 from sldagent.table import Table
 from sldagent.task import Task
 
@@ -185,6 +186,6 @@ def fit_table(
     box = np.stack([table.x.min(axis=0), table.x.max(axis=0)])
     fitted = FittedLaw(
         task.feature_names, roles, task.target_names, ensemble, box, level, task.group_column,
-        tuple(column.unit for column in task.features),
+        tuple(column.unit for column in task.features), possible_values(table.y),
     )  # fmt: skip
     return TableFit(task, table, fitted, choice, why)

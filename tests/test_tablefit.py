@@ -309,6 +309,21 @@ def test_an_accuracy_is_to_be_largest(table: Path) -> None:
     assert (least["target"], most["target"]) == ("loss", "reward")
 
 
+def test_what_is_impossible_is_in_no_interval(table: Path) -> None:
+    rng = np.random.default_rng(0)
+    rows = pandas.read_csv(table)
+    rows["accuracy"] = (3.4 - rows.pop("loss") + 0.05 * rng.normal(size=len(rows))) / 2
+    rows["accuracy"] = rows.accuracy.clip(0.01, 0.99)
+    fitted = api.fit(rows, targets="accuracy", law="translog", draws=40)
+    far, near = api.predict(
+        fitted, [{"params": 1e15, "tokens": 1e17}, {"params": 1e10, "tokens": 3e11}]
+    )
+    assert any(words.startswith("accuracy cannot be ") for words in far["warnings"])
+    assert 0 <= near["values"]["accuracy"]["low"] <= near["values"]["accuracy"]["high"] <= 1
+    again = FittedLaw.from_dict(json.loads(json.dumps(fitted.law.as_dict())))
+    assert again.possible == fitted.law.possible == ((0.0, 1.0),)
+
+
 def test_what_no_budget_can_be_spent_on_is_said(table: Path) -> None:
     rows = pandas.read_csv(table)
     rows["other"] = rows.loss + 1
