@@ -16,8 +16,8 @@ from sldagent.data.naming import can_be_none
 from sldagent.data.reshape import add_settings, to_wide
 from sldagent.data.tables import ALL_ROWS, JOIN
 from sldagent.errors import DataError
+from sldagent.scales import domain_of
 from sldagent.table import Table
-from sldagent.task import Role
 
 # A group with fewer rows has no curve.
 _LEAST_OF_GROUP = 3
@@ -65,11 +65,9 @@ def usable_rows(frame: Frame, choices: Iterable[Choice]) -> tuple[NDArray[np.boo
 
 
 def _allowed(choice: Choice, values: NDArray[np.float64]) -> NDArray[np.bool_]:
-    if choice.role is Role.LOGGED:
-        return np.ones(len(values), dtype=np.bool_)
-    if choice.role is Role.FRACTION:
-        return np.asarray((values >= 0) & (values <= 1))
-    return np.asarray(values >= 0 if can_be_none(choice.name, choice.role) else values > 0)
+    # Zero steps, or compute, are no amount like others.
+    least, most, _ = domain_of(choice.role, 0.0 if can_be_none(choice.name, choice.role) else 1.0)
+    return np.asarray((values >= least) & (values <= most))
 
 
 def feature_values(frame: Frame, choice: Choice) -> NDArray[np.float64]:

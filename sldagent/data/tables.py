@@ -1,9 +1,8 @@
 """Reads a table, CSV or parquet, into the arrays of its task.
 
-Every number is checked here and trusted from here on. A feature with role size, data, unique_data,
-rate, batch or count must be above zero, as laws take its logarithm and its negative powers, which
-are infinite at zero; a fraction must lie between 0 and 1; a logged feature and a target may be any
-finite number.
+Every number is checked here and trusted from here on: what a feature can be follows from its role
+(`sldagent.scales.domain_of`), since laws take logarithms and negative powers of most; a target may
+be any finite number.
 """
 
 import csv
@@ -17,9 +16,9 @@ import numpy as np
 
 from sldagent.data.tasks import did_you_mean
 from sldagent.errors import DataError
-from sldagent.scales import AS_IT_IS, CAN_BE_ZERO
+from sldagent.scales import domain_of
 from sldagent.table import Table
-from sldagent.task import Column, Role, Task
+from sldagent.task import Column, Task
 
 # The group of every row where a task has no group column; the benchmark calls it so too.
 ALL_ROWS = "all_data"
@@ -154,10 +153,7 @@ def _number(cell: Any, column: Column, where: str) -> float:
         raise DataError(f"{where}: {str(cell)[:40]!r} is not a number") from None
     if not math.isfinite(value):
         raise DataError(f"{where}: {cell} is not a finite number")
-    if column.role is Role.FRACTION and not 0 <= value <= 1:
-        raise DataError(f"{where}: {cell} is no fraction; give shares between 0 and 1")
-    if column.role in CAN_BE_ZERO and value < 0:
-        raise DataError(f"{where}: {cell} is below zero, as no feature of role {column.role} is")
-    if column.role not in (*AS_IT_IS, *CAN_BE_ZERO) and value <= 0:
-        raise DataError(f"{where}: {cell} is not above zero, as a feature of role {column.role} is")
+    least, most, words = domain_of(column.role, least=0.0)
+    if not least <= value <= most:
+        raise DataError(f"{where}: {cell} cannot be: a feature of role {column.role} is {words}")
     return value

@@ -96,9 +96,9 @@ def test_numeric_groups_of_parquet_are_text(toy: Task, tmp_path: Path) -> None:
         ("note,", "loss,", "column 'loss' is there 2 times"),
         ("2e6", "2 e6", "line 3, column size: '2 e6' is not a number"),
         ("2e6", "2_000", "line 3, column size: '2_000' is not a number"),
-        ("2e6", "0", "line 3, column size: 0 is not above zero, as a feature of role size"),
-        ("2e6", "-2e6", "line 3, column size: -2e6 is not above zero"),
-        ("0.25", "1.25", "line 5, column share: 1.25 is no fraction"),
+        ("2e6", "0", "line 3, column size: 0 cannot be: a feature of role size is above zero"),
+        ("2e6", "-2e6", "line 3, column size: -2e6 cannot be: a feature of role size"),
+        ("0.25", "1.25", "line 5, column share: 1.25 cannot be: .* is a share between 0 and 1"),
         ("3.5", "", "line 2, column loss: the cell is empty"),
         ("3.5", "nan", "line 2, column loss: nan is not a finite number"),
         ("3.5", "-inf", "line 2, column loss: -inf is not a finite number"),
@@ -180,7 +180,7 @@ def test_only_data_fractions_and_logs_may_be_zero(role: Role, toy: Task, csv_fil
     if role in (*AS_IT_IS, *CAN_BE_ZERO):
         assert read_table(csv_file, task).x.min() == 0
         return
-    with pytest.raises(DataError, match=f"0 is not above zero, as a feature of role {role}"):
+    with pytest.raises(DataError, match=f"0 cannot be: a feature of role {role} is above zero"):
         read_table(csv_file, task)
 
 
