@@ -11,6 +11,7 @@ from sldagent.data.choices import Choice, Use, Wishes
 from sldagent.data.cleaning import is_label, is_planned
 from sldagent.data.frames import Frame
 from sldagent.data.naming import Meaning, NameGuess, can_be_none, guess_by_name, is_shape, words_of
+from sldagent.data.units import parse_number
 from sldagent.errors import DataError
 from sldagent.scales import AS_IT_IS, offset_of
 from sldagent.task import Role
@@ -18,6 +19,7 @@ from sldagent.task import Role
 Floats = NDArray[np.float64]
 
 _DATE = re.compile(r"\d{4}-\d\d?-\d\d?([T ].*)?|\d\d?[./]\d\d?[./]\d{4}( .*)?")
+_AMOUNT = re.compile(r"[~≈<>]?\s*\d[\d.,]*\s*[a-z]*\s*$", re.IGNORECASE)
 _BOOLEAN = frozenset(("true", "false", "yes", "no"))
 # Emptier columns are left out, rather than the rows that lack them.
 _FULL = 0.8
@@ -131,6 +133,9 @@ def _label_reason(texts: Sequence[str], guess: NameGuess | None) -> str:
         return "a date"
     if guess is not None and guess.meaning in _REASONS:
         return _REASONS[guess.meaning]
+    wrong = [text for text in texts if _AMOUNT.match(text) and parse_number(text) is None]
+    if guess is not None and guess.role in _SCALES and len(wrong) > (1 - _FULL) * len(texts):
+        return f"cells such as '{wrong[0][:20]}' are no numbers: write 10M or 1e7"
     if len(set(texts)) == len(texts):
         return "labels that differ in every row"
     if {text.lower() for text in texts} <= _BOOLEAN:
@@ -139,9 +144,9 @@ def _label_reason(texts: Sequence[str], guess: NameGuess | None) -> str:
 
 
 def _counts_rows(numbers: Floats) -> bool:
-    """Whether a column only numbers the rows."""
-    steps = np.diff(numbers)
-    return len(numbers) > 5 and bool((steps == 1).all()) and numbers[0] in (0, 1)
+    """Whether a column only numbers the rows, in whatever order they are."""
+    ordered = np.sort(numbers)
+    return len(ordered) > 5 and bool((np.diff(ordered) == 1).all()) and ordered[0] in (0, 1)
 
 
 def _by_value(name: str, numbers: Floats, guess: NameGuess | None) -> Choice:

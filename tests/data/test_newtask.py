@@ -169,6 +169,16 @@ def test_scores_of_benchmarks_are_results(tmp_path: Path) -> None:
     assert "no target depends" in reason(made, "foo")
 
 
+def test_amounts_that_cannot_be_read_are_said(tmp_path: Path) -> None:
+    rows = [(f"~{n:.0f}", f"{d / 1e6:.0f} Mio", i, y) for i, (n, d, y) in enumerate(GRID[::-1])]
+    rows = [rows[k] for k in np.random.default_rng(0).permutation(len(rows))]
+    with pytest.raises(DataError) as caught:
+        draft(table(tmp_path, "params tokens order loss", rows))
+    assert "params (cells such as '~" in str(caught.value)
+    assert "Mio' are no numbers: write 10M or 1e7" in str(caught.value)
+    assert "order (counts the rows)" in str(caught.value)
+
+
 def test_numbers_of_corpora_are_groups(tmp_path: Path) -> None:
     rows = [(i, n, d, y + i / 10) for i in (0, 1, 2) for n, d, y in GRID]
     made = draft(table(tmp_path, "dataset_id params tokens loss", rows))
