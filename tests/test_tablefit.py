@@ -395,6 +395,9 @@ def test_the_commands_predict_and_allocate_from_json_and_tables(
     (tmp_path / "points.tsv").write_text("params\ttokens\n7B\t1.4T\n")
     code, out, _ = call("predict", "fit.json", "--points", "points.tsv")
     assert (code, out.split(":")[0]) == (0, "[all_data] at params=7e+09, tokens=1.4e+12")
+    (tmp_path / "comma.csv").write_text("params;tokens;note\n7B;1,4T;a, b\n")
+    assert call("predict", "fit.json", "--points", "comma.csv")[1] == out
+    assert api.read_points(tmp_path / "comma.csv")[0]["note"] == "a, b"
     (tmp_path / "empty.csv").write_text("")
     code, _, err = call("predict", "fit.json", "--points", "empty.csv")
     assert (code, "empty" in err) == (2, True)

@@ -200,15 +200,13 @@ def read_points(path: str | Path) -> list[dict[str, Any]]:
         dict(zip(frame.columns, cells, strict=True))
         for cells in zip(*frame.columns.values(), strict=True)
     ]
-    if not frame.decimal_comma:
-        return rows
-    return [
-        {
-            name: parse_number(cell, True) if isinstance(cell, str) and "," in cell else cell
-            for name, cell in row.items()
-        }
-        for row in rows
-    ]
+    if frame.decimal_comma:
+        for row in rows:
+            for name, cell in row.items():
+                number = parse_number(cell, True)
+                if number is not None and isinstance(cell, str) and "," in cell:
+                    row[name] = number
+    return rows
 
 
 def read_number(text: str) -> float | None:

@@ -85,9 +85,8 @@ def evaluate(
 ) -> "Evaluation":
     """Judges one program, anybody's, through the whole evaluation; starts no Ray.
 
-    A draft, of which `new_task` makes one of any table, has its rows with it. The program's failure
-    is in the Evaluation's status; raised is only what is wrong with the task, the data or the
-    machine.
+    A draft, as `new_task` makes of a table, has its rows with it. The program's failure is in the
+    Evaluation's status; raised is only what is wrong with the task, the data or the machine.
     """
     from sldagent.data.newtask import Draft
     from sldagent.program import Program
