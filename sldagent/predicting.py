@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 _DRAWS = 100  # refits of a run's program
 _GROUP = "group"
+_ROUNDED = 2.0  # by which percentages may miss a hundred
 _PARTS = ("value", "low", "high", "parameter", "model")
 _NOTHING: dict[str, Any] = {
     "size": None, "data": None, "ratio": None, "loss": None, "tuned": {}, "intervals": {}
@@ -201,6 +202,7 @@ def _table(
             row = [number for number in numbers if number is not None]
             if len(row) < len(features):
                 raise UsageError(f"a point's values must be numbers: {dict(point)}")
+            row = _as_shares(row, roles)
             for name, role, value, low in zip(features, roles, row, least, strict=True):
                 start, end, words = domain_of(role, low)
                 if not np.isfinite(value):
@@ -211,6 +213,14 @@ def _table(
             named.append(group)
             at.append(dict(zip(features, row, strict=True)))
     return np.array(x, dtype=float).reshape(len(x), len(features)), named, at
+
+
+def _as_shares(row: list[float], roles: Sequence[Role | None]) -> list[float]:
+    """A mixture in per cent as shares, which is what tables in per cent are read as, too."""
+    shares = [j for j, role in enumerate(roles) if role is Role.FRACTION]
+    if len(shares) < 2 or abs(sum(row[j] for j in shares) - 100) > _ROUNDED:
+        return row
+    return [value / 100 if j in shares else value for j, value in enumerate(row)]
 
 
 def _rows(

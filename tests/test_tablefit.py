@@ -324,6 +324,19 @@ def test_what_is_impossible_is_in_no_interval(table: Path) -> None:
     assert again.possible == fitted.law.possible == ((0.0, 1.0),)
 
 
+def test_a_mixture_in_per_cent_is_predicted_by_its_own_table(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    shares = rng.dirichlet(np.ones(3), 60)
+    loss = 2 + np.exp(-(shares @ [1.0, 2.0, 0.5]))
+    rows = pandas.DataFrame(100 * shares, columns=["web %", "code %", "books %"]).round(1)
+    rows["loss"] = loss
+    fitted = api.fit(rows, targets="loss", draws=20)
+    assert fitted.table.x.max() <= 1
+    found = api.predict(fitted, rows.head(3))
+    assert [row["values"]["loss"]["value"] for row in found] == pytest.approx(loss[:3], abs=0.02)
+    assert found[0]["at"]["web %"] == pytest.approx(shares[0, 0], abs=1e-3)
+
+
 def test_what_no_budget_can_be_spent_on_is_said(table: Path) -> None:
     rows = pandas.read_csv(table)
     rows["other"] = rows.loss + 1
