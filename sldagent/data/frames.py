@@ -149,6 +149,8 @@ def table_files(path: Path) -> list[Path]:
 
 def _read_file(path: Path) -> Frame:
     try:
+        if _begins_with(path, b"PK\x03\x04"):
+            raise DataError(f"{path}: an Excel or zip file: save the sheet as CSV")
         if is_parquet(path):
             header, rows = read_parquet(path)
             layout = "parquet"
@@ -158,9 +160,12 @@ def _read_file(path: Path) -> Frame:
         else:
             header, rows, layout = _read_separated(path)
         placed = list(rows)
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise DataError(f"{path}: cannot be read: {reason}") from error
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path}: no UTF-8 text, see byte {error.start}: save it with that encoding"
+        ) from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
     names = _names(path, header)
     if not placed:
         raise DataError(f"{path}: the table has no rows")
@@ -177,6 +182,11 @@ def files_sha256(path: Path) -> str:
     for file in table_files(path):
         digest.update(file.read_bytes())
     return digest.hexdigest()
+
+
+def _begins_with(path: Path, start: bytes) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(start)) == start
 
 
 def _first_character(path: Path) -> str:

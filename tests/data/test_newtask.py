@@ -773,7 +773,8 @@ def test_what_cannot_be_done_is_one_line(
         ("x.jsonl", '{"a": 1}\n[1]\n', "line 2: not JSON lines"),
         ("x.json", "[1, 2]", "not JSON lines"),
         ("x.csv", "a,b\n1\n", "line 2: 1 cells, but the header has 2"),
-        ("x.csv", "a;b\n\xff;1\n", "cannot be read: 'utf-8'"),
+        ("x.csv", "a;b\n\xff;1\n", "no UTF-8 text, see byte 4: save it"),
+        ("x.xlsx", "PK\x03\x04 and more", "an Excel or zip file: save the sheet as CSV"),
     ],
 )
 def test_files_that_are_no_tables(name: str, text: str, words: str, tmp_path: Path) -> None:
