@@ -164,6 +164,7 @@ class Formula:
 
 def _roman(name: str) -> str:
     escaped = re.sub(r"([_%&#$])", r"\\\1", name)
+    escaped = re.sub(r"\s+", r"\\ ", escaped)  # mathematics has no blanks of its own
     return name if len(name) == 1 else rf"\mathrm{{{escaped}}}"
 
 

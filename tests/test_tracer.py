@@ -10,7 +10,7 @@ from contracts import small_task
 from sldagent import api
 from sldagent.data.sources import load_train
 from sldagent.errors import UsageError
-from sldagent.formula import Formula
+from sldagent.formula import Formula, _roman
 from sldagent.program import Program
 from sldagent.proposing.symbolic import seeds
 from sldagent.sandbox.protocol import Sandbox
@@ -174,3 +174,9 @@ def test_from_the_api(shared_data: Path) -> None:
     program = seeds(task, load_train(task, str(shared_data)))[0].program
     found = formula(api.formula(program, "data_constrained", data=str(shared_data)))
     assert found.text().startswith("loss = ")
+
+
+def test_names_stay_readable_in_latex() -> None:
+    assert _roman("Val Loss") == r"\mathrm{Val\ Loss}"
+    assert _roman("n_params") == r"\mathrm{n\_params}"
+    assert _roman("N") == "N"

@@ -1,7 +1,14 @@
 """What `import sldagent` and the command line offer; heavy modules load where they are used."""
 
 from sldagent.api.comparing import bench, bench_markdown
-from sldagent.api.exports import export_bundle, export_harbor, export_law, export_sldbench, load_law
+from sldagent.api.exports import (
+    card_options,
+    export_bundle,
+    export_harbor,
+    export_law,
+    export_sldbench,
+    load_law,
+)
 from sldagent.api.fits import (
     allocate,
     fit,
@@ -54,6 +61,7 @@ __all__ = [
     "best_formula",
     "build_evaluator",
     "candidate_formula",
+    "card_options",
     "check_task",
     "describe_models",
     "describe_task",

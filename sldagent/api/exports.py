@@ -19,6 +19,13 @@ if TYPE_CHECKING:
     from sldagent.run import Run
 
 
+def card_options(draws: int, seconds: float, level: float, baseline: bool) -> "Options":
+    """How much is refitted for a law's card; see `sldagent.export.card.Options`."""
+    from sldagent.export.card import Options
+
+    return Options(draws, seconds, level, baseline)
+
+
 def export_law(
     run: "Run",
     folder: str | Path,

@@ -58,10 +58,8 @@ def law(
 
     `sldagent.load_law(DIR)` loads it back.
     """
-    from sldagent.export.card import Options
-
     found = api.open_run(run, runs)
-    options = Options(draws, draw_seconds, level, baseline)
+    options = api.card_options(draws, draw_seconds, level, baseline)
     _shown(api.export_law(found, _folder(found, out, "law"), options, **settings), as_json)
 
 
