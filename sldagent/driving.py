@@ -110,9 +110,10 @@ def plan(config: EvolveConfig) -> Plan:
         ignore=config.ignore, roles=config.roles, axes=config.axes, limit=config.limit,
         keep=config.keep,
     )  # fmt: skip
-    draft = chosen if isinstance(chosen, Draft) else None
+    draft = None
     if isinstance(chosen, Draft):
-        task, table, where, data = chosen.task, chosen.table, chosen.task.name, None
+        draft, where, data = chosen, chosen.task.name, None
+        task, table = draft.task, draft.table
     else:
         task, table = load_or_measured(find_task(chosen), config.data)
         where, data = lasting_name(task), anchor(task, config.data)

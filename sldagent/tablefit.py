@@ -23,7 +23,6 @@ from sldagent.task import Task
 if TYPE_CHECKING:
     from sldagent.data.newtask import Draft
 
-_SHARES = (0.2, 0.35)
 _MARGIN = 0.10
 
 

@@ -47,6 +47,7 @@ def fit(
         UsageError: Table and task are named, or neither; what is for a table is said of a task.
     """
     from sldagent.data.sources import load_or_measured
+    from sldagent.laws.families import find
     from sldagent.tablefit import fit_table
 
     _require("level", level, 1.0)
@@ -61,11 +62,14 @@ def fit(
             table, targets, groups=groups, ignore=ignore, roles=named, limit=limit,
             others=not features, dry_run=True,
         )  # fmt: skip
-        fitted = fit_table(draft.task, draft.table, law, draws, level)
-        needed = len(fitted.fit.law.parameters) * len(draft.task.targets)
-        if limit and needed > limit:
-            raise UsageError(f"{law} has {needed} parameters a group, more than --limit {limit}")
-        return replace(fitted, draft=draft)
+        if limit and law != "auto":
+            named_law = find(law, [column.role for column in draft.task.features])
+            needed = len(named_law.parameters) * len(draft.task.targets)
+            if needed > limit:
+                raise UsageError(
+                    f"{law} has {needed} parameters a group, more than --limit {limit}"
+                )
+        return replace(fit_table(draft.task, draft.table, law, draws, level), draft=draft)
     if features or targets or group or ignore or roles or limit is not None:
         raise UsageError("columns and --limit are for a TABLE; a task says them already")
     assert task is not None

@@ -112,16 +112,15 @@ def _settle(config: BenchConfig, rows: dict[str, str]) -> None:
     file = config.folder / "settings.json"
     fixed = {**config.fixed, "harness": HARNESS_VERSION}
     fixed |= {f"version of {name}": metadata.version(name) for name in ("numpy", "scipy")}
-    fixed |= {f"rows of {name}": sha256 for name, sha256 in rows.items()}
-    known = json.loads(file.read_text("utf-8")) if file.is_file() else {}
-    for name, value in fixed.items():
-        if known.get(name, value) != value:
+    tables = {f"rows of {name}": sha256 for name, sha256 in rows.items()}
+    known = {**tables, **(json.loads(file.read_text("utf-8")) if file.is_file() else fixed)}
+    for name, value in {**fixed, **tables}.items():
+        if known.get(name) != value:
             raise UsageError(
-                f"{config.folder} has results with another {name} ({known[name]}, not {value}); "
-                "choose another -o"
+                f"{config.folder} has results with another {name} ({known.get(name)}, not {value});"
+                " choose another -o"
             )
-    if known != {**known, **fixed}:
-        _keep(file, json.dumps({**known, **fixed}, indent=1))
+    _keep(file, json.dumps(known, indent=1))
 
 
 def _search(cell: Cell, subject: _Subject, config: BenchConfig, tools: Tools) -> dict[str, Any]:

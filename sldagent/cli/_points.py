@@ -39,8 +39,3 @@ def _pairs(text: str, option: str) -> list[tuple[str, str]]:
 
 def _wrong(text: str, option: str) -> UsageError:
     return UsageError(f"{option} '{text}' must be NAME=VALUE, several with commas between")
-
-
-def read_points(path: str) -> list[dict[str, Any]]:
-    """Rows of a table, of any kind that is read elsewhere, with a column for each feature."""
-    return api.read_points(path)

@@ -8,14 +8,13 @@ import click
 
 from sldagent import api
 from sldagent.cli._options import STORED, data_option, json_option, runs_option, unprotected_option
-from sldagent.cli._points import numbers, point, read_points
+from sldagent.cli._points import numbers, point
 from sldagent.errors import UsageError
 
 if TYPE_CHECKING:
     from sldagent.fitted import FittedLaw
     from sldagent.run import Run
 
-_TABLES = (".csv", ".tsv", ".txt", ".parquet", ".pq", ".json", ".jsonl", ".ndjson")
 _source = click.argument("source", metavar="SOURCE")
 _level = click.option(
     "--level", type=click.FloatRange(0.5, 0.999), default=0.8, show_default=True,
@@ -49,7 +48,7 @@ def _fit_options(command: Any) -> Any:
 )  # fmt: skip
 @click.option(
     "--points", metavar="FILE",
-    help="CSV with a column for each feature, and perhaps `group` or the group columns.",
+    help="Table with a column for each feature, and perhaps `group` or the group columns.",
 )  # fmt: skip
 @_level
 @_fit_options
@@ -73,7 +72,7 @@ def predict(
     new run may land; ± parameters is what the constants leave open, ± form how far laws that are
     about as good differ.
     """  # noqa: D301
-    wanted = [point(text, "--at") for text in at] + (read_points(points) if points else [])
+    wanted = [point(text, "--at") for text in at] + (api.read_points(points) if points else [])
     if not wanted:
         raise UsageError("say where: --at NAME=VALUE,… or --points FILE")
     law = _open(source, runs, level, table)
@@ -173,10 +172,10 @@ def allocation_lines(row: dict[str, Any]) -> list[str]:
 
 def _open(source: str, runs: str, level: float, table: dict[str, Any]) -> "FittedLaw | Run":
     path = Path(source)
-    asked = [f"--{name.rstrip('s')}" for name in ("targets", "columns", "features") if table[name]]
-    if path.suffix.lower() == ".json" and not asked:
+    described = any(table[name] for name in ("targets", "columns", "features"))
+    if path.suffix.lower() == ".json" and not described:
         return api.load_fit(path)
-    if path.suffix.lower() in _TABLES or asked:
+    if path.is_file() or described:
         if not table["targets"]:
             raise UsageError("a table needs --target COLUMN")
         fitted = api.fit(

@@ -149,12 +149,14 @@ def table_files(path: Path) -> list[Path]:
 
 def _read_file(path: Path) -> Frame:
     try:
-        if _begins_with(path, b"PK\x03\x04"):
+        with path.open("rb") as file:
+            start = file.read(256)
+        if start.startswith(b"PK\x03\x04"):
             raise DataError(f"{path}: an Excel or zip file: save the sheet as CSV")
         if is_parquet(path):
             header, rows = read_parquet(path)
             layout = "parquet"
-        elif _first_character(path) in ("{", "["):
+        elif start.decode("utf-8-sig", "replace").lstrip()[:1] in ("{", "["):
             header, rows = _read_json(path)
             layout = "JSON lines"
         else:
@@ -182,16 +184,6 @@ def files_sha256(path: Path) -> str:
     for file in table_files(path):
         digest.update(file.read_bytes())
     return digest.hexdigest()
-
-
-def _begins_with(path: Path, start: bytes) -> bool:
-    with path.open("rb") as file:
-        return file.read(len(start)) == start
-
-
-def _first_character(path: Path) -> str:
-    with path.open("rb") as file:
-        return file.read(256).decode("utf-8-sig", "replace").lstrip()[:1]
 
 
 def _read_separated(path: Path) -> tuple[list[str], Iterator[Row], str]:

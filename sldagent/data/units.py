@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 _SUFFIXES = {"k": 1e3, "m": 1e6, "b": 1e9, "g": 1e9, "t": 1e12, "p": 1e15, "%": 1e-2}
+_MULTIPLES = {"thousands": 1e3, "millions": 1e6, "billions": 1e9, "trillions": 1e12}
 _MISSING = frozenset(
     ("", "-", "–", "—", "?", "na", "n/a", "#n/a", "null", "none", "nil", "missing", "tbd")
 )
@@ -36,9 +37,6 @@ _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+(?:e[+-]?\d+)?[kmbgtp%]?", re.IGNORECA
 _DECIMAL_POINT = re.compile(r"[+-]?\d*\.\d+(?:e[+-]?\d+)?[kmbgtp%]?", re.IGNORECASE)
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+[kmbgtp%]?", re.IGNORECASE)
 _POINT_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(?:\.\d{3})+[kmbgtp%]?", re.IGNORECASE)
-
-
-_MULTIPLES = {"thousands": 1e3, "millions": 1e6, "billions": 1e9, "trillions": 1e12}
 
 
 def multiple_of(unit: str) -> float:
