@@ -1,7 +1,7 @@
 """Judges a program on one task: fits in the sandbox, predicts in fresh children, scores here.
 
-    static checks -> a child per cut fits -> a child per cut predicts -> a child predicts all again,
-    row by row -> compare, score
+    static checks -> a child per cut fits -> children predict, none with parameters that tell of
+    what it is asked -> a child predicts all again, row by row -> compare, score
 
 Children return numbers; every verdict is made here from what separate children returned.
 """
@@ -254,14 +254,15 @@ class SandboxEvaluator:
         self, program: Program, kind: ProgramKind, fitted: Sequence[dict[str, Floats]],
         ledger: _Ledger,
     ) -> list[Floats]:  # fmt: skip
-        """Predictions of every call, each cut's by a child that holds no other cut's parameters.
+        """Predictions of every call, a child for each of the questions' chains.
 
-        Another cut is fitted on rows that this one holds out: what its parameters tell of them must
-        not be at hand, not even in the memory of the process.
+        A cut outside a chain is fitted on rows that the chain holds out: what its parameters tell
+        of them must not be at hand, not even in the memory of the process. Within a chain each
+        cut's parameters come when those before have been predicted.
         """
         values: dict[int, Floats] = {}
-        for cut in range(len(self.cuts)):
-            asked = self._questions.predicting(cut)
+        for cuts in self._questions.chains:
+            asked = self._questions.predicting(cuts)
             values |= self._ask(program, kind, fitted, asked, ledger)[TOGETHER]
         return [values[i] for i in range(len(self._questions.calls))]
 

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import groupby
+from itertools import chain, groupby
 from typing import Any
 
 import numpy as np
@@ -56,12 +56,34 @@ class Questions:
         return requests
 
     @cached_property
+    def chains(self) -> list[list[int]]:
+        """The cuts, those in one list whose fit rows contain each other, fewest first.
+
+        One child may predict such a list: the parameters that it has got by then tell of no row
+        that is still to be predicted. Another cut's could, being fitted on rows that this one
+        holds out.
+        """
+        fits = [set(cut.fit.tolist()) for cut in self._cuts]
+        chains: list[list[int]] = []
+        for c in sorted(range(len(fits)), key=lambda c: len(fits[c])):
+            found = next((own for own in chains if fits[own[-1]] <= fits[c]), None)
+            if found is None:
+                chains.append([c])
+            else:
+                found.append(c)
+        return chains
+
+    @cached_property
     def calls(self) -> list[Call]:
-        """What the law is asked: every cut's held-out rows; all rows and the probes once."""
+        """What the law is asked, chain after chain.
+
+        It is every cut's held-out rows; all rows and the probes once.
+        """
         table, calls = self._table, []
         widest = max(range(len(self._cuts)), key=lambda c: len(self._cuts[c].fit))
         each = max(2, _PROBES // len(table.group_names))
-        for c, cut in enumerate(self._cuts):
+        for c in chain.from_iterable(self.chains):
+            cut = self._cuts[c]
             rows = np.arange(len(table)) if c == widest else cut.held_out
             codes = table.group_codes[rows]
             for g, name in enumerate(table.group_names):
@@ -75,9 +97,9 @@ class Questions:
                     calls.append(Call(c, name, points, None))
         return calls
 
-    def predicting(self, cut: int) -> list[tuple[str, list[int]]]:
-        """The messages that have one cut predicted: way of asking and calls, group after group."""
-        mine = [i for i, call in enumerate(self.calls) if call.cut == cut]
+    def predicting(self, cuts: Sequence[int]) -> list[tuple[str, list[int]]]:
+        """The messages that have a chain predicted: way of asking and calls, group after group."""
+        mine = [i for i, call in enumerate(self.calls) if call.cut in cuts]
         return [(TOGETHER, list(part)) for _, part in groupby(mine, key=self._part)]
 
     def checking(self) -> list[tuple[str, list[int]]]:
