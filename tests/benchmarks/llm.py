@@ -7,9 +7,11 @@ of every island while one of four servers, which one island alone asks, is ten t
 by kind of prompt of a run with default settings, counted as bytes / 4 by the server; and what
 becomes of the replies of a model that writes known laws and blunders as models do: how many calls
 bring a valid law that is new by what it predicts, what that takes, and what of it is owed to
-tolerant reading and to repairs. These programs are judged for real.
+tolerant reading and to repairs; and what exemplars and edits are worth to a model that works with
+what it is shown: it changes a law by one step, or crosses it with another of the prompt's. These
+programs are judged for real.
 
-    PYTHONPATH=tests python tests/benchmarks/llm.py TRAIN.CSV [rate|slow|tokens|efficiency ...]
+    PYTHONPATH=tests python tests/benchmarks/llm.py TRAIN.CSV [rate|slow|tokens|efficiency|shown]
 """
 
 import os
@@ -17,32 +19,39 @@ import re
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
+from difflib import SequenceMatcher
 from pathlib import Path
 from textwrap import indent
 from typing import Any
 
 import numpy as np
 from contracts.scripted_runs import Driver, HashPool
-from contracts.scripted_server import Script, ScriptedServer, law
+from contracts.scripted_server import Script, ScriptedServer, law, parent_source, question
+from proposing.symbolic_tasks import member
 
 from sldagent import api, driving
 from sldagent.api.judging import make_evaluator
-from sldagent.candidate import Evaluation
+from sldagent.candidate import Candidate, Evaluation
 from sldagent.config import EvolveConfig
 from sldagent.cuts import Cut
 from sldagent.data.tables import read_table
+from sldagent.insight import LawReader
 from sldagent.laws.codegen import Form, plain_units, write
 from sldagent.laws.families import applicable
 from sldagent.laws.fitting import HUBER_LOG, SQUARED
 from sldagent.program import Program
+from sldagent.proposing.base import Request
+from sldagent.proposing.llm.facts import Insight
+from sldagent.proposing.symbolic import SymbolicProposer
 from sldagent.run import Run
 from sldagent.table import Table
 from sldagent.task import Task
 
 LATENCY, IN_FLIGHT = 2.0, 16
 SLOWER = 10
+SHOWN_SEEDS = 5
 
 
 def answer(body: dict[str, Any], number: int) -> str:
@@ -217,6 +226,100 @@ def efficiency(folder: Path, table: Path) -> None:
           f"{counts['proposals']} proposals, now {counts['valid and new']}")  # fmt: skip
 
 
+class Follower:
+    """Changes the law that a prompt shows by a symbolic move, which may cross it with others there.
+
+    It answers with edits where the prompt asks for these, else with a whole program, and does not
+    blunder. A prompt shows exemplars as formulas: whose these are it knows from `programs`.
+    """
+
+    def __init__(self, table: Path, programs: dict[str, Program], seed: int) -> None:
+        task = api.load_task("data_constrained")
+        self._proposer = SymbolicProposer(task, read_table(table, task))
+        self._programs = programs
+        self._seed = seed
+
+    def __call__(self, body: dict[str, Any], number: int) -> str:
+        parent = Program(parent_source(body))
+        shown = [text for _, text in re.findall(r"(`{3,})\n(.*?)\n\1", question(body), re.DOTALL)]
+        others = [self._programs[text] for text in shown if text in self._programs]
+        others = [program for program in others if program.hash != parent.hash]
+        members = [member(i, program) for i, program in enumerate((parent, *others))]
+        rng = np.random.default_rng((self._seed, number))
+        asked = Request(0, 1, tuple(members[:1]), tuple(members[1:]), (), {}, rng)
+        proposal = self._proposer.propose(asked)
+        if proposal is None or proposal.program is None:
+            return "Nothing comes to mind."
+        change = f"Change: {proposal.change}\n\n"
+        if "as edits of the text" in question(body) and len(body["messages"]) == 2:
+            return change + edits(parent.block, proposal.program.block)
+        return f"{change}```python\n{proposal.program.source}```\n"
+
+
+def edits(before: str, after: str) -> str:
+    """The change between two texts as edits, each with so many lines about it that it is unique.
+
+    Prompts show one blank line where there are two.
+    """
+    before, after = (re.sub(r"\n{3,}", "\n\n", text) for text in (before, after))
+    old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
+    made, done = [], 0
+    for kind, a, b, c, d in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        if kind == "equal":
+            continue
+        above = below = 0
+        while before.count("".join(old[a - above : b + below])) > 1 or a - above == b + below:
+            above, below = min(above + 1, a - done), min(below + 1, len(old) - b)
+        there = "".join(old[a - above : b + below])
+        put = "".join([*old[a - above : a], *new[c:d], *old[b : b + below]])
+        made.append(f"<<<<<<< SEARCH\n{there}=======\n{put}>>>>>>> REPLACE\n")
+        done = b
+    return "\n".join(made)
+
+
+def shown(folder: Path, table: Path) -> None:
+    """New valid laws and the best score with and without exemplars; tokens by kind of prompt."""
+    programs: dict[str, Program] = {}
+    look = LawReader.insight
+
+    def noted(self: LawReader, candidate: Candidate, program: Program) -> Insight:
+        found = look(self, candidate, program)
+        programs[found.formula] = program
+        return found
+
+    LawReader.insight = noted  # type: ignore[method-assign]
+    for exemplars in (3, 0):
+        kinds: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        scores = []
+        for seed in range(SHOWN_SEEDS):
+            programs.clear()
+            with ScriptedServer(Script(answer=Follower(table, programs, seed))) as server:
+                run = Judged(folder, table).evolve(
+                    f"shown-{exemplars}-{seed}", models=("m",), base_url=server.url, seed=seed,
+                    proposer="llm", generations=30, islands=4, offspring=1, seeds=8,
+                    exemplars=exemplars,
+                )  # fmt: skip
+            scores.append(max(row["score"] for row in run.rows() if row["score"] is not None))
+            seen: set[float] = set()
+            for row in sorted(run.rows(), key=lambda row: row["number"]):
+                value = None if row["status"] != "ok" else round(row["held_out_r2"], 9)
+                calls = run.store.calls(row["number"]) if row["proposer"] == "llm" else []
+                for count in [kinds[calls[0]["kind"]]] if calls else []:
+                    count["calls"] += len(calls)
+                    count["new"] += value is not None and value not in seen
+                    count["out"] += sum(call["output_tokens"] for call in calls)
+                    count["all"] += sum(c["input_tokens"] + c["output_tokens"] for c in calls)
+                seen |= set() if value is None else {value}
+        listed = ", ".join(f"{score:.4f}" for score in scores)
+        print(f"shown: {exemplars} exemplars: best scores {listed}, mean {np.mean(scores):.4f}")
+        for kind, count in sorted(kinds.items()):
+            new = max(1, count["new"])
+            print(f"shown: {exemplars} exemplars, {kind:10s} {count['calls']:4d} calls, "
+                  f"{count['new'] / count['calls']:.0%} bring a new valid law, tokens for one: "
+                  f"{count['all'] / new:,.0f}, {count['out'] / new:,.0f} of them out")  # fmt: skip
+    LawReader.insight = look  # type: ignore[method-assign]
+
+
 class Judged(Driver):
     """Runs whose programs the sandbox judges."""
 
@@ -237,6 +340,6 @@ if __name__ == "__main__":
     os.environ.setdefault("OPENAI_API_KEY", "none")
     table, *wanted = sys.argv[1:]
     with tempfile.TemporaryDirectory() as made:
-        for measure in (rate, slow, tokens, efficiency):
+        for measure in (rate, slow, tokens, efficiency, shown):
             if not wanted or measure.__name__ in wanted:
                 measure(Path(made), Path(table))
