@@ -24,6 +24,8 @@ _EXACT = 0.01
 _NEAR = 0.05
 # What was counted after the run has another value in so many rows; chance leaves so much of it.
 _MEASURED, _CHANCE = 0.8, 0.17
+# Powers of what makes up another are small; larger ones are those of what hardly varies.
+_HIGHEST = 4.0
 # Correlation of two measures of one thing, such as parameters with and without embeddings.
 _ALIKE = 0.98
 _SINGLE = (Role.SIZE, Role.DATA)
@@ -47,7 +49,8 @@ def leave_out_determined(
     kept = {c.name: c for c in _features(choices)}
     z = {name: _centred(_scaled(kept[name], values), codes) for name, values in columns.items()}
     reasons: dict[str, str] = {}
-    for name in sorted(reversed(kept), key=lambda n: _worth(kept[n]), reverse=True):
+    levels = {name: len(np.unique(values)) for name, values in columns.items()}
+    for name in sorted(reversed(kept), key=lambda n: _worth(kept[n], levels[n]), reverse=True):
         if name in asked or kept[name].role is Role.FRACTION:
             continue
         others = [n for n, c in kept.items() if n != name and c.role is not Role.FRACTION]
@@ -125,7 +128,7 @@ def _reason(
         return ""
     powers = np.linalg.lstsq(design, z[name], rcond=1e-9)[0]
     left = float((z[name] - design @ powers).std())
-    if left > (_NEAR if near else _EXACT) * own:
+    if left > (_NEAR if near else _EXACT) * own or np.abs(powers).max() > _HIGHEST:
         return ""
     terms = [f"{n}^{p:.2g}" for n, p in zip(others, powers, strict=True) if abs(p) > 0.02]
     within = f" within {np.expm1(2 * left):.1%}" if left > 1e-9 else ""
@@ -140,7 +143,7 @@ def _left_of(choice: Choice, values: Floats) -> float:
     """
     if is_derived(choice.name):
         return _NEAR
-    counted = choice.role in (Role.COUNT, Role.LOGGED)
+    counted = choice.role in (Role.COUNT, Role.LOGGED, Role.UNIQUE_DATA)
     return _CHANCE if counted and len(np.unique(values)) > _MEASURED * len(values) else 0.0
 
 
@@ -189,15 +192,20 @@ def _is_function(values: Floats, of: Floats, codes: NDArray[np.intp]) -> bool:
     return bool(abs(signs.sum()) > _ORDERED * np.abs(signs).sum())
 
 
-def _worth(choice: Choice) -> tuple[int, float]:
-    """The order in which features are left out, the highest first."""
+def _worth(choice: Choice, levels: int) -> tuple[int, float, int]:
+    """The order in which features are left out, the highest first.
+
+    Of those whose names say nothing the one of most values goes first: it was made of the others.
+    """
     roles = (Role.SIZE, Role.DATA, Role.LOGGED, Role.UNIQUE_DATA, Role.COUNT, Role.RATE, Role.BATCH)
     guess = guess_by_name(choice.name)
     step = guess is not None and guess.meaning is Meaning.STEP
+    if not choice.sure:
+        return (int(step), len(roles), levels)
     rank: float = roles.index(choice.role) if choice.role in roles else len(roles)
     if choice.role is Role.SIZE and not counts_parameters(choice.name):
         rank += 0.5  # "model" has names or rounded numbers
-    return (2 if is_derived(choice.name) else int(step), rank)
+    return (2 if is_derived(choice.name) else int(step), rank, 0)
 
 
 def _is_shape(choice: Choice) -> bool:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from sldagent.data.tables import Row, csv_lines, csv_rows, is_parquet, read_parquet
 from sldagent.data.tasks import did_you_mean
-from sldagent.data.units import is_missing, means_decimal_commas, parse_number
+from sldagent.data.units import is_missing, means_decimal_commas, parse_number, says_none
 from sldagent.errors import DataError
 
 Floats = NDArray[np.float64]
@@ -80,8 +80,11 @@ class Frame:
         """A column as text, without blanks at either end; empty where there is no value."""
         if name not in self._columns_as_text:
             cells = self.columns[name]
+            given = [not is_missing(cell) for cell in cells]
+            if any(given) and not self.numeric(name)[given].any():
+                given = [known or says_none(cell) for known, cell in zip(given, cells, strict=True)]
             self._columns_as_text[name] = tuple(
-                "" if is_missing(cell) else str(cell).strip() for cell in cells
+                str(cell).strip() if known else "" for known, cell in zip(given, cells, strict=True)
             )
         return self._columns_as_text[name]
 

@@ -10,7 +10,15 @@ from numpy.typing import NDArray
 from sldagent.data.choices import Choice, Use, Wishes
 from sldagent.data.cleaning import is_label, is_planned
 from sldagent.data.frames import Frame
-from sldagent.data.naming import Meaning, NameGuess, can_be_none, guess_by_name, is_shape, words_of
+from sldagent.data.naming import (
+    Meaning,
+    NameGuess,
+    can_be_none,
+    guess_by_name,
+    is_clock,
+    is_shape,
+    words_of,
+)
 from sldagent.data.units import parse_number
 from sldagent.errors import DataError
 from sldagent.scales import AS_IT_IS, offset_of
@@ -33,6 +41,7 @@ _ROWS_OF_CONSTANT = 1.5
 # Labels name the values of a feature whose largest is so many times its least.
 _APART = 2.0
 _MANY = 2e4  # of what a model has, a layer's units say, there are fewer
+_DIMENSIONS = 1_000  # `d` stands for a dimension up to here, beyond for the size of a data set
 _LABELS, _YES_OR_NO = "labels", "yes or no"
 _REASONS = {
     Meaning.RESULT: "a result too, by its name",
@@ -49,6 +58,7 @@ _POSITIVE = (*_SCALES, Role.RATE, Role.BATCH, Role.COUNT)
 # so much of its variance left by the other features, was chosen: hours of speech.
 _VARIES = 0.7
 _UNEXPLAINED = 0.4
+_LITTLE = 0.1  # of a time of few values, so that it was measured all the same
 _RUN_TIME = frozenset(("wall", "gpu", "tpu", "train", "training", "elapsed", "run"))
 
 
@@ -153,6 +163,9 @@ def _by_value(name: str, numbers: Floats, guess: NameGuess | None) -> Choice:
     """A feature, with a role that its values allow."""
     finite = numbers[np.isfinite(numbers)]
     low, high = float(finite.min()), float(finite.max())
+    whole = bool((finite == np.round(finite)).all())
+    if name == "d" and whole and high <= _DIMENSIONS:
+        return Choice(name, Use.FEATURE, "its name and values, a dimension", Role.COUNT)
     role = guess.role if guess is not None else None
     if role is Role.FRACTION and not 0 <= low <= high <= 1:
         guess = role = None
@@ -175,7 +188,6 @@ def _by_value(name: str, numbers: Floats, guess: NameGuess | None) -> Choice:
         if none:
             why += f"; laws see {name} + {offset_of(finite, role):g}, for zero has no powers"
         return Choice(name, Use.FEATURE, why, role, guess.unit)
-    whole = bool((finite == np.round(finite)).all())
     if low < 0 or (finite == 0).mean() > _FEW:
         role, why = Role.LOGGED, "its values, at zero or below; taken as they are"
     elif re.match(r"N(?![a-z])", name) and high > _MANY:
@@ -313,12 +325,36 @@ def _choose_groups(frame: Frame, wishes: Wishes, choices: dict[str, Choice]) -> 
             why = f"{choices[name].why}: each has its own curve [--ignore {name}]"
         found.append(name)
         choices[name] = Choice(name, Use.GROUP, why)
+    _leave_out_of_groups(frame, found, wishes, choices)
+
+
+def _leave_out_of_groups(
+    frame: Frame, groups: Sequence[str], wishes: Wishes, choices: dict[str, Choice]
+) -> None:
+    """Leaves out features that have one value in every group: no law of a group can use them."""
+    keys = list(zip(*(frame.texts(group) for group in groups), strict=True))
+    for name, choice in choices.items():
+        if groups and choice.use is Use.FEATURE and name not in wishes.roles:
+            pairs = set(zip(keys, frame.texts(name), strict=True))
+            if len(pairs) == len(set(keys)):
+                why = f"one value for each {' and '.join(groups)}"
+                choices[name] = Choice(name, Use.LEFT_OUT, why)
 
 
 def _keep_chosen_times(frame: Frame, wishes: Wishes, choices: dict[str, Choice]) -> None:
-    """Makes features of times that are none by name but that no other feature explains."""
+    """Makes features of times that are none by name but that no other feature explains.
+
+    Times of few values that the others explain are none: an index was built once, and asked often.
+    """
     features = [c.name for c in choices.values() if c.use is Use.FEATURE]
     groups = [c.name for c in choices.values() if c.use is Use.GROUP]
+    for name in [n for n in features if n not in wishes.roles and is_clock(n)]:
+        numbers, others = frame.numbers(name), [n for n in features if n != name]
+        if (numbers > 0).all() and _unexplained(frame, np.log(numbers), others, groups)[
+            1
+        ] < _LITTLE:
+            choices[name] = Choice(name, Use.LEFT_OUT, _REASONS[Meaning.CLOCK])
+            features.remove(name)
     for name in sorted(choices, key=lambda name: bool(_RUN_TIME & set(words_of(name)))):
         guess = guess_by_name(name)
         if choices[name].why != _REASONS[Meaning.CLOCK] or guess is None or guess.role is None:
@@ -326,18 +362,23 @@ def _keep_chosen_times(frame: Frame, wishes: Wishes, choices: dict[str, Choice])
         numbers = frame.numbers(name)
         if not (numbers > 0).all():
             continue
-        if features and not _is_unexplained(frame, np.log(numbers), features, groups):
-            continue
+        if features:
+            deviation, left = _unexplained(frame, np.log(numbers), features, groups)
+            if not (deviation >= _VARIES and left > _UNEXPLAINED):
+                continue
         why = "a time that no other column explains: chosen, so it stands for data"
         role = guess.role
         choices[name] = Choice(name, Use.FEATURE, f"{why} [--ignore {name}]", role, sure=False)
         features.append(name)  # what took longer for more hours of speech is explained by them
 
 
-def _is_unexplained(
+def _unexplained(
     frame: Frame, logarithms: Floats, features: Sequence[str], groups: Sequence[str]
-) -> bool:
-    """Whether much of a column's variance within groups is left by powers of the features."""
+) -> tuple[float, float]:
+    """A column's deviation within groups, and the share of its variance that the features leave.
+
+    They explain it by their powers. NaN where there are too few rows to tell.
+    """
     keys = list(zip(*(frame.texts(name) for name in groups), strict=True)) or [()] * len(frame)
     index = {key: i for i, key in enumerate(dict.fromkeys(keys))}
     codes = np.array([index[key] for key in keys])
@@ -350,11 +391,11 @@ def _is_unexplained(
     columns.append(logarithms)
     sums = [np.bincount(codes, column) / np.bincount(codes) for column in columns]
     *z, own = (column - mean[codes] for column, mean in zip(columns, sums, strict=True))
-    if own.std() < _VARIES or len(frame) < len(z) + len(index) + 5:
-        return False
+    if len(frame) < len(z) + len(index) + 5 or not own.any():
+        return float(own.std()), np.nan
     design = np.stack([*z, np.zeros(len(frame))], axis=1)
     left = own - design @ np.linalg.lstsq(design, own, rcond=1e-9)[0]
-    return bool(left.var() > _UNEXPLAINED * own.var())
+    return float(own.std()), float(left.var() / own.var())
 
 
 def _may_group(frame: Frame, choice: Choice, wishes: Wishes) -> bool:

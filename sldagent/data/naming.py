@@ -45,7 +45,7 @@ _SPREADS = "sd|std|sem|se|stderr|var|variance|ci"
 _PATTERNS = [
     (re.compile(rf"\b(?:{pattern})\b"), meaning, role)
     for meaning, role, pattern in (
-        (Meaning.NOTE, None, r"per (?:sec(?:ond)?s?|s|it)|tps"),
+        (Meaning.NOTE, None, r"per (?:sec(?:ond)?s?|s|it)|[tqrf]ps"),
         (Meaning.CAUSE, Role.COUNT, _SOLVER_STEPS),
         (
             Meaning.CLOCK,
@@ -57,7 +57,8 @@ _PATTERNS = [
         (
             Meaning.CLOCK,
             Role.DATA,
-            r"wall|(?:fit|train|training|eval|run|step|total) (?:s|secs?|ms|mins?|h|hrs?)$",
+            r"wall|[a-z]{2,} (?:s|secs?|ms)$"
+            r"|(?:fit|train|training|eval|run|step|total) (?:mins?|h|hrs?)$",
         ),
         (Meaning.CAUSE, Role.LOGGED, r"^(?:log|ln|log10|log2|logn|logd|logc)"),
         (Meaning.NOTE, None, r"grad norm|mfu|throughput|(?:memory|mem)(?! tokens?| size| slots?)"),
@@ -99,6 +100,7 @@ _PATTERNS = [
         (Meaning.CAUSE, Role.BATCH, r"batch(?:size)?|bsz|bs|gbs|mbs|tokens per (?:batch|step)"),
         (Meaning.DERIVED, Role.SIZE, rf"^(?:(?:{_FILES}) )?(?:size|disk|footprint) [kmgt]i?b$"),
         (Meaning.CAUSE, Role.SIZE, r"n?params?|parameters?|non ?emb(?:edding)?"),
+        (Meaning.CAUSE, Role.DATA, r"(?:lr|learning rate) (?:sum|cumsum|area)|(?:sum|cum) lr"),
         (Meaning.CAUSE, Role.RATE, r"lr|learning ?rate|eta|weight decay|wd|step size"),
         (Meaning.CAUSE, Role.COUNT, r"vocab(?:ulary)?|experts?|heads?|layers?|depth|width|hidden"),
         (Meaning.CAUSE, Role.COUNT, r"d (?:model|ff)|dim|embd|streams?|parallel|top k|epochs?"),
@@ -123,7 +125,7 @@ _PATTERNS = [
         (
             Meaning.CAUSE,
             Role.DATA,
-            r"rows|points|obs|observations|ratings|snippets|patches|instances|rounds",
+            r"rows|points|obs|observations|ratings|snippets|patches|instances|rounds|sweeps",
         ),
         (Meaning.CAUSE, Role.DATA, r"^d$"),
         (Meaning.CAUSE, Role.SIZE, r"model|sizes?|^n$|weights"),

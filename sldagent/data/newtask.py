@@ -17,6 +17,7 @@ from sldagent.data.frames import Frame, files_sha256
 from sldagent.data.guess import guess_columns
 from sldagent.data.idle import leave_out_idle
 from sldagent.data.naming import falls_by_name
+from sldagent.data.outlying import drop_outlying
 from sldagent.data.packaged import packaged_folder
 from sldagent.data.rows import (
     group_names,
@@ -142,6 +143,9 @@ def draft_task(
     asked = tuple(wishes.roles)
     table = make_table(frame, choices, wishes.targets)
     choices = leave_out_determined(choices, table.x, table.group_codes, asked)
+    table = make_table(frame, choices, wishes.targets)
+    frame, found = drop_outlying(frame, choices, table, wishes)
+    findings += found
     table = make_table(frame, choices, wishes.targets)
     choices = leave_out_idle(choices, table.x, table.y, table.group_codes, asked)
     _require_features(frame, choices)

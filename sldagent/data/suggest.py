@@ -16,8 +16,8 @@ from sldagent.table import Table
 from sldagent.task import Column, CutKind, CutRule, Role, Task
 
 # Resources are what grows beyond the data; tuned settings and shares do not.
-# The logarithm of a learning rate is no scale along which runs get larger, nor are bits.
-_NO_SCALE = re.compile(r"lr$|learning.?rate|(?:^|[^a-z])bits?(?:[^a-z]|$)")
+# The logarithm of a learning rate is no scale along which runs get larger, nor are bits or noise.
+_NO_SCALE = re.compile(r"lr$|learning.?rate|(?:^|[^a-z])(?:bits?|noise|sigma|snr)(?:[^a-z]|$)")
 _SCALES = (Role.SIZE, Role.DATA, Role.UNIQUE_DATA, Role.COUNT, Role.LOGGED)
 _TUNED = (Role.RATE, Role.BATCH)
 _AXIS_SHARES = (0.1, 0.2, 0.35)

@@ -49,6 +49,11 @@ def is_missing(cell: Any) -> bool:
     return cell is None or (isinstance(cell, str) and cell.strip().lower() in _MISSING)
 
 
+def says_none(cell: Any) -> bool:
+    """Whether a cell is the word `none`, which among labels is one: no pretraining."""
+    return isinstance(cell, str) and cell.strip().lower() == "none"
+
+
 def parse_number(cell: Any, decimal_comma: bool = False) -> float | None:
     """The number in a cell, which may be infinite or NaN; None where there is none.
 

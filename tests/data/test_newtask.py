@@ -228,6 +228,23 @@ def test_what_the_model_sets_is_left_out_and_its_name_is_no_group(tmp_path: Path
     assert made.task.group_column is None
 
 
+def test_of_a_product_and_its_factors_the_product_is_left_out(tmp_path: Path) -> None:
+    rows = [(n, n * s, s, 0.7 * (1 + 2 / n) + (n / s) ** 0.4)
+            for n in (30, 60, 120, 240) for s in (20, 60, 200, 600, 2000)]  # fmt: skip
+    made = draft(table(tmp_path, "cities proposals tries tour", rows), ["tour"])
+    assert roles(made) == "cities=count tries=count"
+    assert reason(made, "proposals") == "proportional to cities × tries"
+
+
+def test_a_high_power_of_what_hardly_varies_makes_up_nothing(tmp_path: Path) -> None:
+    rows = [(v, c, c * v**0.08, 5 - 0.1 * np.log(v) + c**-0.2)
+            for v in (4096, 8192, 16384, 32768, 65536)
+            for c in (2e9, 4e9, 8e9, 16e9, 32e9)]  # fmt: skip
+    made = draft(table(tmp_path, "vocab_size chars tokens loss", rows))
+    assert roles(made) == "vocab_size=count chars=data"
+    assert reason(made, "tokens").startswith("moves as chars does")
+
+
 def test_two_measures_of_one_thing_count_once(tmp_path: Path) -> None:
     rows = [(n, n - 0.1 * n**0.9, d, y) for n, d, y in GRID]
     made = draft(table(tmp_path, "params non_embedding_params tokens loss", rows))
@@ -276,6 +293,14 @@ def test_a_time_that_nothing_explains_was_chosen(tmp_path: Path) -> None:
     assert made.columns[0].why.startswith("a time that no other column explains")
     assert reason(made, "wall_hours") == "a time, by its name"
     assert reason(made, "idle_minutes") == "a time, by its name"  # varies too little to be chosen
+
+
+def test_a_time_of_few_values_that_others_explain_was_measured(tmp_path: Path) -> None:
+    rows = [(n, ef, round(2e-6 * n**1.1, 2), 1 - np.exp(-0.4 * ef**0.6 / n**0.1))
+            for n in (2e4, 5e4, 1e5, 2e5, 5e5, 1e6) for ef in (8, 16, 32, 64, 128)]  # fmt: skip
+    made = draft(table(tmp_path, "n_vectors ef build_s recall", rows), ["recall"])
+    assert roles(made) == "n_vectors=data ef=count"
+    assert reason(made, "build_s") == "a time, by its name"
 
 
 def test_a_time_that_stands_alone_is_the_feature(tmp_path: Path) -> None:
@@ -433,6 +458,27 @@ def test_zero_or_one_is_a_group(tmp_path: Path) -> None:
     assert alone.task.group_column is None
 
 
+def test_none_among_labels_is_a_label(tmp_path: Path) -> None:
+    rows = [(start, n, d, chinchilla(n, d) + (start == "none"))
+            for start in ("none", "text", "code") for n, d, _ in GRID]  # fmt: skip
+    made = draft(table(tmp_path, "pretraining N D loss", rows))
+    assert made.table.group_names == ("none", "text", "code")
+    empty = [(n, "none" if i == 5 else d, loss) for i, (n, d, loss) in enumerate(GRID)]
+    assert "D has no number in 1 row" in said(draft(table(tmp_path, "N D loss", empty)))
+
+
+def test_a_number_of_one_value_in_every_group_is_no_feature(tmp_path: Path) -> None:
+    heat = {"math": 0.6, "code": 0.8, "facts": 0.6}
+    rows = [(name, heat[name], n, d, chinchilla(n, d)) for name in heat for n, d, _ in GRID]
+    made = draft(table(tmp_path, "benchmark temperature N D loss", rows))
+    assert roles(made) == "N=size D=data"
+    assert reason(made, "temperature") == "one value for each benchmark"
+    asked = draft(
+        table(tmp_path, "benchmark temperature N D loss", rows), roles={"temperature": "rate"}
+    )
+    assert roles(asked).startswith("temperature=rate")
+
+
 def test_groups_as_asked_for(tmp_path: Path) -> None:
     rows = [(n, d, "ab"[i % 2], "uvw"[i % 3], y) for n, d, y in GRID for i in range(6)]
     file = table(tmp_path, "N D first second loss", rows)
@@ -493,6 +539,24 @@ def test_diverged_runs_are_left_out_and_steep_laws_are_not(tmp_path: Path) -> No
     assert "taken for diverged" in said(made)
     steep = [(n, 1e18 / n**2) for n in 10.0 ** np.arange(3, 9, 0.5)]
     assert len(draft(table(tmp_path, "N loss", steep)).table) == len(steep)
+
+
+def test_a_run_that_diverged_to_a_loss_that_others_have_is_left_out(tmp_path: Path) -> None:
+    steps = 2.0 ** np.arange(8)
+    rows = [[1e6 * n, 1e8 * d, 2 + 4 * n**-0.3 + 3 * d**-0.3] for n in steps for d in steps]
+    rows[36][2] = 8.2  # of 9 for the smallest run, and 5 about it
+    file = table(tmp_path, "N D loss", rows)
+    made = draft(file)
+    assert len(made.table) == len(rows) - 1
+    assert "loss is 8.2 and more in 1 row (line 38), and" in said(made)
+    assert len(draft(file, keep=["diverged"]).table) == len(rows)
+    # A run at the edge of the table may be as high as the law makes it, and a group steep.
+    valley = [(n, r, 2 + 1e3 / n**0.5 + (n / 1e6) ** 0.3 * np.log(r / 1e-3) ** 4)
+              for n in SIZES for r in (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)]  # fmt: skip
+    assert len(draft(table(tmp_path, "N lr loss", valley)).table) == len(valley)
+    # Where every run with the highest rate diverged the table shows how far one may go.
+    many = [(n, r, 9.5 if r == 1e-2 else loss) for n, r, loss in valley]
+    assert len(draft(table(tmp_path, "N lr loss", many)).table) == len(valley)
 
 
 def test_curves_give_their_last_row_unless_asked(tmp_path: Path) -> None:
@@ -636,6 +700,17 @@ def test_a_level_of_noise_is_no_axis_where_there_are_scales(tmp_path: Path) -> N
     assert cut == {"params", "tokens"}
     alone = table(tmp_path, "flip_rate bits loss", [(z, b, y) for z, _, _, b, y in rows[:12]])
     assert {axis for rule in draft(alone).task.cut_rules for axis in rule.axes} == {"flip_rate"}
+
+
+def test_a_small_d_is_a_dimension_and_a_sum_of_rates_is_progress(tmp_path: Path) -> None:
+    rows = [(d, n, 0.2 + n ** (-1 / d)) for d in (2, 3, 4, 6, 8) for n in (1e2, 1e3, 1e4, 1e5)]
+    assert roles(draft(table(tmp_path, "d N rmse", rows), ["rmse"])) == "d=count N=size"
+    large = [(d * 1e6, n, 0.2 + n**-0.3 + d**-0.2) for d, n, _ in rows]
+    assert roles(draft(table(tmp_path, "d N rmse", large), ["rmse"])) == "d=data N=size"
+    sums = [(r, s, r * s, 2 + (r * s) ** -0.5) for r in (1e-4, 3e-4, 1e-3, 3e-3)
+            for s in range(1000, 9000, 1000)]  # fmt: skip
+    made = draft(table(tmp_path, "peak_lr step lr_sum loss", sums), keep=["steps"])
+    assert roles(made) == "peak_lr=rate lr_sum=data"
 
 
 def test_axes_and_limit_as_asked_for(tmp_path: Path) -> None:
