@@ -28,7 +28,7 @@ from sldagent.evolution.journal import Entry, Journal
 from sldagent.evolution.judging import Judging
 from sldagent.evolution.migration import RESEEDING
 from sldagent.evolution.places import Places, Purpose, generator
-from sldagent.evolution.restoring import committed_until
+from sldagent.evolution.restoring import Checkpoints, committed_until, last_steps
 from sldagent.evolution.search import Generation, SearchConfig
 from sldagent.evolution.stopping import FirstOf, Progress, Stop
 from sldagent.program import Program
@@ -87,13 +87,13 @@ class Search:
         self._next = [0] * config.islands  # the step that each island commits next
         self._barrier = 0  # the generation after which islands wait for each other
         self._recorded = set(journal.numbers())
-        self._last = self._last_steps()
+        self._last = last_steps(self._places, self._recorded)
+        self._checkpoints = Checkpoints(journal, config)
         self._pending = journal.proposals()
         self._scores: dict[int, float | None] = {}
         self._made: defaultdict[int, list[Candidate]] = defaultdict(list)
         self._new: set[int] = set()  # generations with something that was not committed before
         self._reported = -1
-        self._kept = 0  # the generation of the last checkpoint
         self._champion = Champion(journal.members)
         self._began = time.monotonic()
         self._end: str | None = None
@@ -176,35 +176,20 @@ class Search:
 
     # -- checkpoints ---------------------------------------------------------------------------
 
-    def _keep_checkpoint(self, generation: int) -> None:
-        if generation - self._kept < self._config.checkpoint_every:
-            return
-        islands = [island.state() for island in self._islands]
-        state = {"champion": self._champion.state(), "islands": islands}
-        ahead = -(-(self._config.lag + 1) // self._config.offspring)
-        self._journal.checkpoint(generation, state, generation - ahead)
-        self._kept = generation
-
     def _restore(self) -> bool:
-        """Begins at the latest checkpoint before which no question is open; False without one.
-
-        What was asked for before it must be answered, as its questions are gone.
-        """
-        for generation, state in self._journal.checkpoints():
-            if "champion" not in state:  # kept by an earlier version: begin at the beginning
-                continue
-            after = generation * self._config.offspring - 1
-            if min(self._last) <= after + self._config.lag:
-                continue
-            self._restore_programs(generation)
-            for island, kept in zip(self._islands, state["islands"], strict=True):
-                island.restore(kept)
-            self._champion.restore(state["champion"])
-            self._next = [after + 1] * self._config.islands
-            self._reported = self._kept = generation
-            self._barrier = self._barrier_after(generation)
-            return True
-        return False
+        """Begins at a checkpoint; False without one."""
+        found = self._checkpoints.latest(self._last)
+        if found is None:
+            return False
+        generation, state = found
+        self._restore_programs(generation)
+        for island, kept in zip(self._islands, state["islands"], strict=True):
+            island.restore(kept)
+        self._champion.restore(state["champion"])
+        self._next = [generation * self._config.offspring] * self._config.islands
+        self._reported = generation
+        self._barrier = self._barrier_after(generation)
+        return True
 
     def _restore_programs(self, generation: int) -> None:
         """What islands know of programs, and the scores, from what was committed until then."""
@@ -217,15 +202,6 @@ class Search:
             self._islands[island].note(facts[number][0], step, number)
 
     # -- asking --------------------------------------------------------------------------------
-
-    def _last_steps(self) -> list[int]:
-        """The last committed step of every island, or -1."""
-        last = [-1] * self._config.islands
-        for number in self._recorded:
-            if number >= self._places.first:
-                island, step = self._places.step(number)
-                last[island] = max(last[island], step)
-        return last
 
     def _open_step(self, island: int, step: int) -> None:
         """Opens a step; its question is put with the island as it is now."""
@@ -394,7 +370,11 @@ class Search:
         if taken:
             self._journal.moved(taken)
         self._barrier = self._barrier_after(generation)
-        self._keep_checkpoint(generation)
+        if self._checkpoints.is_due(generation):
+            islands = [island.state() for island in self._islands]
+            self._checkpoints.keep(
+                generation, {"champion": self._champion.state(), "islands": islands}
+            )
 
     def _barrier_after(self, generation: int) -> int:
         barrier = self._config.exchange.next_after(generation, self._config.islands)

@@ -1,7 +1,11 @@
 """What a search knew after a generation, from what its journal holds."""
 
+from collections.abc import Iterable
+from typing import Any
+
 from sldagent.evolution.journal import Journal
 from sldagent.evolution.places import Places
+from sldagent.evolution.search import SearchConfig
 
 _MADE, _CAME = 0, 1  # what an island makes in a step it sees before what comes to it then
 
@@ -28,3 +32,46 @@ def committed_until(
             seen.append((when * places.offspring - 1, _CAME, island, number))
     ordered = sorted(seen, key=lambda note: note[:2])
     return facts, [(step, island, number) for step, _, island, number in ordered]
+
+
+def last_steps(places: Places, numbers: Iterable[int]) -> list[int]:
+    """The last committed step of every island, or -1, by the numbers of committed candidates."""
+    last = [-1] * places.islands
+    for number in numbers:
+        if number >= places.first:
+            island, step = places.step(number)
+            last[island] = max(last[island], step)
+    return last
+
+
+class Checkpoints:
+    """How a search stood after a generation, kept now and then to go on from."""
+
+    def __init__(self, journal: Journal, config: SearchConfig) -> None:
+        self._journal = journal
+        self._config = config
+        self._kept = 0  # the generation of the last one
+
+    def is_due(self, generation: int) -> bool:
+        """Whether enough generations have passed since the last one."""
+        return generation - self._kept >= self._config.checkpoint_every
+
+    def keep(self, generation: int, state: dict[str, Any]) -> None:
+        """Keeps one, and those before it that it may take to answer the questions open now."""
+        ahead = -(-(self._config.lag + 1) // self._config.offspring)
+        self._journal.checkpoint(generation, state, generation - ahead)
+        self._kept = generation
+
+    def latest(self, last: list[int]) -> tuple[int, dict[str, Any]] | None:
+        """The latest one before which no question is open; None where there is none.
+
+        What was asked for before it must be answered, as its questions are gone. `last` is from
+        `last_steps`.
+        """
+        for generation, state in self._journal.checkpoints():
+            after = generation * self._config.offspring - 1
+            # One without a champion was kept by an earlier version: begin at the beginning.
+            if "champion" in state and min(last) > after + self._config.lag:
+                self._kept = generation
+                return generation, state
+        return None
