@@ -1,7 +1,7 @@
 """Predictions and budgets of fitted laws and of runs, as plain rows."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from sldagent.data.units import multiple_of, parse_number
 from sldagent.errors import UsageError
 from sldagent.fitted import FittedLaw
 from sldagent.scales import domain_of
-from sldagent.scoring import possible_values
+from sldagent.scoring import possible_values, within_possible
 from sldagent.task import Role
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 _DRAWS = 100  # refits of a run's program
 _GROUP = "group"
-_ROUNDED = 2.0  # by which percentages may miss a hundred
+_ROUNDED, _EXACT = 2.0, 0.2  # by which percentages may miss a hundred, rounded or not
 _PARTS = ("value", "low", "high", "parameter", "model")
 _NOTHING: dict[str, Any] = {
     "size": None, "data": None, "ratio": None, "loss": None, "tuned": {}, "intervals": {}
@@ -58,7 +58,15 @@ def predict_run(
     x, groups, at = _table(points, asked, task.feature_names, roles, known.group_names, least)
     far = [extrapolation_warnings(known.x, x[[i]], roles) for i in range(len(x))]
     interval = look_ahead(found, refitter, x, groups, level, _DRAWS, seconds)
-    return _rows(interval, task.target_names, groups, at, far, level, possible_values(known.y))
+    return _rows(
+        interval,
+        task.target_names,
+        groups,
+        at,
+        far,
+        level,
+        possible_values(known.y, task.target_names),
+    )
 
 
 def allocate_fitted(
@@ -216,11 +224,18 @@ def _table(
 
 
 def _as_shares(row: list[float], roles: Sequence[Role | None]) -> list[float]:
-    """A mixture in per cent as shares, which is what tables in per cent are read as, too."""
+    """A mixture in per cent as shares, which is what tables in per cent are read as, too.
+
+    What is one at most may be a part of the mixture or a share of something else, as dropout is: it
+    is a part where the others do not add up to a hundred without it.
+    """
     shares = [j for j, role in enumerate(roles) if role is Role.FRACTION]
-    if len(shares) < 2 or abs(sum(row[j] for j in shares) - 100) > _ROUNDED:
-        return row
-    return [value / 100 if j in shares else value for j, value in enumerate(row)]
+    large = [j for j in shares if row[j] > 1]
+    for parts in (large, shares):
+        missed = abs(sum(row[j] for j in parts) - 100)
+        if len(parts) > 1 and missed <= (_ROUNDED if parts is shares else _EXACT):
+            return [value / 100 if j in parts else value for j, value in enumerate(row)]
+    return row
 
 
 def _rows(
@@ -229,16 +244,16 @@ def _rows(
     possible: Sequence[tuple[float, float]],
 ) -> list[dict[str, Any]]:  # fmt: skip
     rows = []
+    # Fits of an earlier version do not say what is possible.
+    known = possible or ((-np.inf, np.inf),) * len(targets)
+    ends = within_possible(interval.value, np.stack([interval.low, interval.high]), known)
+    interval = replace(interval, low=ends[0], high=ends[1])
     for i, (group, place, words) in enumerate(zip(groups, at, far, strict=True)):
         values, warnings = {}, list(words)
-        for t, target in enumerate(targets):
+        for t, (target, (least, most)) in enumerate(zip(targets, known, strict=True)):
             parts = {part: float(getattr(interval, part)[i, t]) for part in _PARTS}
-            least, most = possible[t] if t < len(possible) else (-np.inf, np.inf)
             if parts["value"] < least or parts["value"] > most:
                 warnings.append(f"{target} cannot be {parts['value']:.4g}: the law fails there")
-            else:  # what a new run measures is possible
-                for end in ("low", "high"):
-                    parts[end] = float(np.clip(parts[end], least, most))
             values[target] = {part: _finite(value) for part, value in parts.items()}
         row = {"group": group, "at": place, "values": values, "level": level}
         rows.append({**row, "warnings": warnings})

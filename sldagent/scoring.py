@@ -1,5 +1,6 @@
 """What selection compares. It is no metric of the benchmark and is never shown as one."""
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,6 +13,10 @@ _PER_NUMBER = 0.01  # for each fitted parameter and each literal in the law of o
 _NOT_FINITE = 0.1  # predictions beyond the data that are not finite
 _IMPOSSIBLE = 0.7  # predictions beyond the data that no target can have
 _SURELY_PERCENT = 50  # losses hardly reach it
+# Names of targets that may be any positive number.
+_TOPLESS = re.compile(
+    r"loss|ppl|perplexity|nll|bp[bcd]|bits|entropy|xent|(?:^|[^a-z])ce(?:$|[^a-z])|ms[ed]|rms|mae"
+)
 
 
 def possible_range(y: NDArray[np.float64]) -> tuple[float, float]:
@@ -29,10 +34,31 @@ def possible_range(y: NDArray[np.float64]) -> tuple[float, float]:
     return -np.inf if np.any(y == 0) else 0.0, np.inf
 
 
-def possible_values(y: NDArray[np.float64]) -> tuple[tuple[float, float], ...]:
-    """The same for each target of a table (N, T), where one can be sure: seconds may pass 100."""
+def possible_values(
+    y: NDArray[np.float64], names: Sequence[str]
+) -> tuple[tuple[float, float], ...]:
+    """The same for each target of a table (N, T), where one can be sure.
+
+    Seconds may pass 100, and losses and squared errors have no top, however small they are here.
+    """
     ranges = (possible_range(column) for column in y.T)
-    return tuple((low, high if high <= 1 else np.inf) for low, high in ranges)
+    return tuple(
+        (low, high if high <= 1 and not _TOPLESS.search(name.lower()) else np.inf)
+        for (low, high), name in zip(ranges, names, strict=True)
+    )
+
+
+def within_possible(
+    value: NDArray[np.float64], ends: NDArray[np.float64],
+    possible: Sequence[tuple[float, float]],
+) -> NDArray[np.float64]:  # fmt: skip
+    """Ends (2, N, T) of intervals without what targets cannot be, as what runs measure is possible.
+
+    Those of values (N, T) that are impossible themselves stay as they are.
+    """
+    low, high = np.array(possible, dtype=float).T
+    inside = (value >= low) & (value <= high)
+    return np.where(inside, np.clip(ends, low, high), ends)
 
 
 def selection_score(

@@ -185,6 +185,6 @@ def fit_table(
     box = np.stack([table.x.min(axis=0), table.x.max(axis=0)])
     fitted = FittedLaw(
         task.feature_names, roles, task.target_names, ensemble, box, level, task.group_column,
-        tuple(column.unit for column in task.features), possible_values(table.y),
+        tuple(column.unit for column in task.features), possible_values(table.y, task.target_names),
     )  # fmt: skip
     return TableFit(task, table, fitted, choice, why)

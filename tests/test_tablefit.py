@@ -279,6 +279,12 @@ def test_a_budget_is_spent_in_the_table_s_own_units(table: Path, tmp_path: Path)
     file = tmp_path / "fit.json"
     file.write_text(fitted.to_json())
     assert api.allocate(api.load_fit(file), 1e22) == [other]
+    named = {"Params (M)": "model_M", "Tokens (Billion)": "corpus_B"}
+    roles = ["model_M=size", "corpus_B=data"]
+    asked = api.fit(
+        short.rename(columns=named), features=roles, targets="loss", law="chinchilla", draws=20
+    )
+    assert api.allocate(asked, 1e22)[0]["size"] == pytest.approx(other["size"])
     (fixed,) = api.allocate(fitted, None, {"Params (M)": 1e3, "Tokens (Billion)": 20.0})
     assert fixed["flops"] == pytest.approx(1.2e20)
 
@@ -335,6 +341,29 @@ def test_a_mixture_in_per_cent_is_predicted_by_its_own_table(tmp_path: Path) -> 
     found = api.predict(fitted, rows.head(3))
     assert [row["values"]["loss"]["value"] for row in found] == pytest.approx(loss[:3], abs=0.02)
     assert found[0]["at"]["web %"] == pytest.approx(shares[0, 0], abs=1e-3)
+
+
+def test_a_share_of_something_else_beside_percentages_stays_as_it_is(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    shares, dropout = rng.dirichlet(np.ones(3), 60), rng.choice([0.0, 0.1, 0.3], 60)
+    loss = 2 + np.exp(-(shares @ [1.0, 2.0, 0.5])) + dropout
+    rows = pandas.DataFrame(shares, columns=["web", "code", "books"])
+    rows["dropout"], rows["loss"] = dropout, loss
+    fitted = api.fit(rows, targets="loss", draws=10)
+    point = {"web": 0.628, "code": 0.078, "books": 0.294, "dropout": 0.3}
+    percent = {"web": 62.8, "code": 7.8, "books": 29.4, "dropout": 0.3}
+    one, other = api.predict(fitted, [point, percent])
+    assert other["at"] == pytest.approx(point)
+    assert other["values"]["loss"]["value"] == pytest.approx(one["values"]["loss"]["value"])
+
+
+def test_losses_below_one_have_no_top(table: Path) -> None:
+    rows = pandas.read_csv(table)
+    rows["bpb"] = rows.pop("loss") / 4
+    fitted = api.fit(rows, targets="bpb", law="chinchilla", draws=10)
+    (row,) = api.predict(fitted, [{"params": 1e5, "tokens": 1e8}])
+    assert row["values"]["bpb"]["value"] > 1
+    assert not any("cannot be" in words for words in row["warnings"])
 
 
 def test_what_no_budget_can_be_spent_on_is_said(table: Path) -> None:

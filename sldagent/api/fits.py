@@ -208,7 +208,8 @@ def read_points(path: str | Path) -> list[dict[str, Any]]:
         for row in rows:
             for name, cell in row.items():
                 number = parse_number(cell, True)
-                if number is not None and isinstance(cell, str) and "," in cell:
+                # Labels such as 3.1 stay as they are.
+                if number is not None and number != parse_number(cell):
                     row[name] = number
     return rows
 

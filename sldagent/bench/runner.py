@@ -73,7 +73,7 @@ def run_bench(
     names = [subject.task.name for subject in subjects.values()]
     if len(set(names)) < len(names):
         raise UsageError(f"two tasks have one name: {', '.join(names)}")
-    _settle(config, {name: s.table.sha256 for name, s in subjects.items()})
+    _settle(config, {s.task.name: s.table.sha256 for s in subjects.values()})
     by_name = {subject.task.name: subject for subject in subjects.values()}
     planned = cells(config, [(name, len(s.pseudo)) for name, s in by_name.items()])
     baselines = [row for s in by_name.values() for row in _baselines(s, config)]

@@ -86,9 +86,9 @@ def drop_diverged(frame: Frame, wishes: Wishes) -> tuple[Frame, list[Finding]]:
     out = np.zeros(len(frame), dtype=np.bool_)
     for name in wishes.targets:
         values = frame.numbers(name)
-        highest = _highest_that_belongs(values)
+        highest, narrow = _highest_that_belongs(values)
         huge = values > highest
-        if not huge.any():
+        if not huge.any() or (narrow and _is_explained(frame, huge, wishes)):
             continue
         what = f"{name} is {values[huge].min():.4g} and more in {rows_of(huge)}"
         what += f" ({places(frame, huge)}), and {highest:.4g} at most elsewhere"
@@ -100,23 +100,41 @@ def drop_diverged(frame: Frame, wishes: Wishes) -> tuple[Frame, list[Finding]]:
     return frame.rows(~out), found
 
 
-def _highest_that_belongs(values: Floats) -> float:
+def _is_explained(frame: Frame, high: Bools, wishes: Wishes) -> bool:
+    """Whether a column tells the high rows from all others: one language, or the least model."""
+    for name in frame.columns:
+        if is_label(frame, name):
+            texts = np.array(frame.texts(name))
+            if _tells_runs_apart(frame, name, wishes) and not set(texts[high]) & set(texts[~high]):
+                return True
+        elif _is_cause(frame, name, "", wishes):
+            values = frame.numbers(name)
+            own, other = values[high], values[~high]
+            if own.min() > np.nanmax(other) or own.max() < np.nanmin(other):
+                return True
+    return False
+
+
+def _highest_that_belongs(values: Floats) -> tuple[float, bool]:
     """The largest target below the first gap in the upper half; the largest where there is none.
 
     A gap is wide, and wider than twice any below it: steep laws have steps everywhere. A narrower
-    one parts few rows and is far wider than any below it. What is at most one, as scores are, is
-    never huge.
+    one parts few rows and is far wider than any below it; second comes whether it is one of these.
+    What is at most one, as scores are, is never huge.
     """
     ordered = np.sort(values)
     if len(ordered) < 5 or ordered[0] <= 0 or ordered[-1] <= 1:
-        return float(ordered[-1])
+        return float(ordered[-1]), False
     steps = np.diff(np.log(ordered))
     below = np.maximum.accumulate(steps)[:-1]
     wide = np.flatnonzero(steps[1:] > np.maximum(_GAP, 2 * below)) + 1
     clear = np.flatnonzero(steps[1:] > np.maximum(_NARROW, _FAR_WIDER * below)) + 1
     clear = clear[clear >= (1 - _FEW) * len(ordered) - 1]
-    upper = np.union1d(wide[wide >= len(ordered) // 2], clear)
-    return float(ordered[upper[0]] if len(upper) else ordered[-1])
+    wide = wide[wide >= len(ordered) // 2]
+    upper = np.union1d(wide, clear)
+    if not len(upper):
+        return float(ordered[-1]), False
+    return float(ordered[upper[0]]), upper[0] not in wide
 
 
 def keep_last_steps(frame: Frame, wishes: Wishes) -> tuple[Frame, list[Finding]]:

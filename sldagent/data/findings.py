@@ -125,7 +125,7 @@ def _level_warnings(task: Task, table: Table) -> list[str]:
                 f"column {column.name} is constant inside every group: no law of a group can say"
                 " what it does; make it the group column, or put the groups together"
             )
-        elif levels < _LEVELS:
+        elif levels < _LEVELS and column.role is not Role.FRACTION:
             found.append(
                 f"column {column.name} has {levels} levels at most in a group: an exponent cannot"
                 f" be told from an offset; {_LEVELS} levels are the least"
@@ -137,6 +137,8 @@ def _collinear_warnings(task: Task, table: Table) -> list[str]:
     found = []
     for i, j, r in _collinear(task, table):
         a, b = task.features[i], task.features[j]
+        if a.role is b.role is Role.FRACTION:
+            continue  # shares of one whole move together: what one gains the others lose
         if {a.role, b.role} == {Role.SIZE, Role.DATA} and _fixed_ratio(task, table, i, j):
             size, data = (a, b) if a.role is Role.SIZE else (b, a)
             found.append(

@@ -17,6 +17,7 @@ from sldagent.data.naming import (
     guess_by_name,
     is_clock,
     is_shape,
+    multiple_by_name,
     words_of,
 )
 from sldagent.data.units import parse_number
@@ -134,6 +135,8 @@ def _asked(
     if not np.isfinite(numbers).any():
         raise DataError(f"{frame.origin}: --role {name}={role}: the column holds no numbers")
     unit = guess.unit if guess is not None and guess.role is role else ""
+    if not unit and role in _SCALES:
+        unit = multiple_by_name(name)
     factor = shares.get(name, 1.0) if role is Role.FRACTION else 1.0
     return Choice(name, Use.FEATURE, "asked for", role, unit, factor=factor)
 
@@ -227,11 +230,13 @@ def _shares(frame: Frame, wishes: Wishes) -> dict[str, float]:
         if len(finite) and 0 <= finite.min() <= finite.max() <= 100 and np.ptp(finite) > 0:
             numbers[name] = values
     for names in _mixtures(list(numbers)):
-        sums = np.sum([numbers[name] for name in names], axis=0)
-        sums = sums[np.isfinite(sums)]
         for total, factor in ((1.0, 1.0), (100.0, 0.01)):
+            # Beside percentages, what is one at most is a share of something else, as dropout is.
+            parts = [n for n in names if total == 1 or np.nanmax(numbers[n]) > 1]
+            sums = np.sum([numbers[name] for name in parts], axis=0) if len(parts) > 1 else []
+            sums = np.asarray(sums)[np.isfinite(sums)]
             if len(sums) and np.mean(np.abs(sums / total - 1) < 0.02) > 0.9:
-                return dict.fromkeys(names, factor)
+                return dict.fromkeys(parts, factor)
     return {}
 
 

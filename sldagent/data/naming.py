@@ -162,8 +162,7 @@ def words_of(name: str) -> list[str]:
 
 def guess_by_name(name: str) -> NameGuess | None:
     """What the name of a column says; None where it says nothing."""
-    words = words_of(name)
-    multiple = _THOUSANDS.get(words[-1], "") if len(words) > 1 else ""
+    words, multiple = words_of(name), multiple_by_name(name)
     text = " ".join(words[:-1] if multiple else words)
     if multiple and text in _KINDS_OF_SIZE:
         return NameGuess(Meaning.CAUSE, Role.SIZE, f"{multiple} of parameters")
@@ -174,6 +173,12 @@ def guess_by_name(name: str) -> NameGuess | None:
                 unit = f"{multiple} of {unit}" if unit else multiple
             return NameGuess(meaning, role, unit)
     return None
+
+
+def multiple_by_name(name: str) -> str:
+    """In what a column counts by the end of its name, `millions` of `params_M`; often nothing."""
+    words = words_of(name)
+    return _THOUSANDS.get(words[-1], "") if len(words) > 1 else ""
 
 
 def is_clock(name: str) -> bool:

@@ -10,7 +10,10 @@ from collections.abc import Iterable
 from typing import Any
 
 _SUFFIXES = {"k": 1e3, "m": 1e6, "b": 1e9, "g": 1e9, "t": 1e12, "p": 1e15, "%": 1e-2}
-_MULTIPLES = {"thousands": 1e3, "millions": 1e6, "billions": 1e9, "trillions": 1e12}
+_MULTIPLES = {
+    "k": 1e3, "K": 1e3, "thousand": 1e3, "M": 1e6, "million": 1e6, "mio": 1e6,
+    "B": 1e9, "G": 1e9, "bn": 1e9, "billion": 1e9, "T": 1e12, "trillion": 1e12,
+}  # fmt: skip
 _MISSING = frozenset(
     ("", "-", "–", "—", "?", "na", "n/a", "#n/a", "null", "none", "nil", "missing", "tbd")
 )
@@ -40,8 +43,11 @@ _POINT_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(?:\.\d{3})+[kmbgtp%]?", re.IGN
 
 
 def multiple_of(unit: str) -> float:
-    """1e6 for `millions of parameters`, and 1 for what is counted one by one."""
-    return _MULTIPLES.get(unit.partition(" ")[0], 1.0)
+    """1e6 for `millions of parameters`, `M` and `1e6`, and 1 for what is counted one by one."""
+    word = unit.partition(" ")[0]
+    if re.fullmatch(r"1e\d+", word):
+        return float(word)
+    return _MULTIPLES.get(word, _MULTIPLES.get(word.lower().removesuffix("s"), 1.0))
 
 
 def is_missing(cell: Any) -> bool:
@@ -102,12 +108,14 @@ def means_decimal_commas(cells: Iterable[Any], semicolons: bool) -> bool:
     """Whether commas in a table's numbers are decimal ones.
 
     They are where a cell says so, and where semicolons part the cells, as `4,624` is no thousand
-    there, unless some number has a decimal point.
+    there, unless some number has a decimal point or most end with `,000`.
     """
     texts = [cell.strip() for cell in cells if isinstance(cell, str)]
     if any(has_decimal_comma(text) for text in texts):
         return True
-    if not semicolons or not any(_DECIMAL_COMMA.fullmatch(text) for text in texts):
+    with_comma = [text for text in texts if _DECIMAL_COMMA.fullmatch(text)]
+    round_ones = sum(text.endswith(",000") for text in with_comma)
+    if not semicolons or not with_comma or 2 * round_ones > len(with_comma):
         return False
     return not any(
         _DECIMAL_POINT.fullmatch(text) and not _POINT_THOUSANDS.fullmatch(text) for text in texts

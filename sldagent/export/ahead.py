@@ -209,11 +209,16 @@ class _Budget:
         return least.reshape(n.shape), best.reshape(*n.shape, len(self.tuned))
 
     def _direction(self, own: Sequence[Floats], group: str) -> float:
-        """-1 where the target rises from the least size and data to the largest, as accuracies."""
+        """-1 where the target rises from the least size and data to the largest, as accuracies.
+
+        Unique data go with the data, whatever is given for them.
+        """
         x = self.found.table.x
         ends = np.stack([x.min(axis=0), x.max(axis=0)])
         middle = np.tile(np.sqrt(self.low * self.high), (2, 1))
         rows = self._rows(ends[:, self.size], ends[:, self.data], middle)
+        unique = [j for j, c in enumerate(self.found.task.features) if c.role is Role.UNIQUE_DATA]
+        rows[:, unique] = ends[:, unique]
         (got,) = self.refitter.predict(self.found.program, [(rows, own[0], group)])
         return -1.0 if got[1, 0] > got[0, 0] else 1.0
 

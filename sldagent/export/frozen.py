@@ -15,6 +15,7 @@ from sldagent.export.refit import Draws, Floats, RefitError, Refitter
 from sldagent.export.winner import Winner, residual_quantiles
 from sldagent.program import Program, ProgramKind
 from sldagent.scales import domain_of
+from sldagent.scoring import possible_values
 
 TOLERANCE = 1e-12  # relative, between the program's predictions and the written file's
 _PROBES = 32  # points beyond the data, for each group, at which the two are compared
@@ -26,6 +27,7 @@ TARGETS = {targets}
 GROUP_COLUMN = {group_column}
 RANGES = {ranges}
 DOMAINS = {domains}  # of features that cannot be every number: least, most, words
+POSSIBLE = {possible}  # the least and the most of targets that cannot be every number
 FORMULA = {formula}
 LATEX = {latex}
 
@@ -42,7 +44,7 @@ def predict(rows):
 
     A row is a mapping with a number for every name in FEATURES and the group's name under
     GROUP_COLUMN, or its parts under theirs where that is several names joined by a plus sign; with
-    one group only it may be left out. A pandas table works too.
+    one group only it may be left out. A single row, or a pandas table, works too.
     """
     rows = _checked(rows)
     values = np.empty((len(rows), len(TARGETS)))
@@ -54,8 +56,9 @@ def predict(rows):
 def predict_interval(rows, level=0.9):
     """Where a new run may land: for each row and target a pair (low, high).
 
-    From bootstrap refits (the law's constants) and residuals (noise of a run). That the form itself
-    may be wrong is not in it: such intervals are too narrow far beyond the data.
+    From bootstrap refits (the law's constants) and residuals (noise of a run), without what cannot
+    be. That the form itself may be wrong is not in it: such intervals are too narrow far beyond the
+    data.
     """
     if not 0 < level < 1:
         raise ValueError(f"level must lie between 0 and 1: {{level}}")
@@ -63,13 +66,17 @@ def predict_interval(rows, level=0.9):
         raise ValueError("this law was written without refits, so it has no intervals")
     rows = _checked(rows)
     ends = np.empty((2, len(rows), len(TARGETS)))
+    least, most = np.array([POSSIBLE.get(name, (-np.inf, np.inf)) for name in TARGETS]).T
     for group, mine in _by_group(rows):
         x = _table(rows, mine)
+        value = _evaluate(x, PARAMS[group])
+        inside = (value >= least) & (value <= most)
         drawn = np.stack([_evaluate(x, params) for params in DRAWS[group]])
         noise = np.array(NOISE[group])
         for k, i in enumerate(mine):
             values = (drawn[:, k, None] + noise[None]).reshape(-1, len(TARGETS))
-            ends[:, i] = np.nanquantile(values, [(1 - level) / 2, (1 + level) / 2], axis=0)
+            found = np.nanquantile(values, [(1 - level) / 2, (1 + level) / 2], axis=0)
+            ends[:, i] = np.where(inside[k], np.clip(found, least, most), found)
     return [
         {{name: (float(ends[0, i, t]), float(ends[1, i, t])) for t, name in enumerate(TARGETS)}}
         for i in range(len(rows))
@@ -85,6 +92,7 @@ def law(input_data: list[dict[str, float]], group: str) -> list[dict[str, float]
 
 
 def _checked(rows):
+    rows = [rows] if isinstance(rows, dict) else rows
     rows = rows.to_dict("records") if hasattr(rows, "to_dict") else list(rows)
     for i, row in enumerate(rows):
         for name in FEATURES:
@@ -262,12 +270,20 @@ def _module(winner: Winner, header: Header, draws: Draws, head: str, function: s
         low, high, words = domain_of(column.role, float(least))
         if words:  # Python has no literal for infinity
             domains[column.name] = (low, min(high, sys.float_info.max), words)
+    possible = {
+        name: (max(low, -sys.float_info.max), min(high, sys.float_info.max))
+        for name, (low, high) in zip(
+            task.target_names, possible_values(table.y, task.target_names), strict=True
+        )
+        if np.isfinite([low, high]).any()
+    }
     tail = _TAIL.format(
         features=_literal(task.feature_names),
         targets=_literal(task.target_names),
         group_column=_literal(task.group_column),
         ranges=_literal(ranges),
         domains=_literal(domains),
+        possible=_literal(possible),
         formula=_literal(header.formula),
         latex=_literal(header.latex),
         params=_by_line(params),

@@ -15,6 +15,7 @@ from sldagent.errors import SldagentError, UsageError
 from sldagent.export.refit import Draws, Floats, Params, Refitter
 from sldagent.program import Program
 from sldagent.run import Run
+from sldagent.scoring import possible_values, within_possible
 from sldagent.table import Table
 from sldagent.task import Role, Task
 
@@ -118,7 +119,9 @@ def intervals_at(
 
     Ends are NaN where there are no draws.
     """
-    program, noise = winner.found.program, residual_quantiles(winner)
+    found, noise = winner.found, residual_quantiles(winner)
+    program = found.program
+    possible = possible_values(found.table.y, found.task.target_names)
     calls = [
         (x, params[group], group)
         for group, x in points
@@ -130,7 +133,8 @@ def intervals_at(
         value = next(answers)
         drawn = np.array([next(answers) for _ in draws.params])
         if len(drawn):
-            low, high = measured_ends(drawn, noise[group], level)
+            ends = np.stack(measured_ends(drawn, noise[group], level))
+            low, high = within_possible(value, ends, possible)
         else:
             low = high = np.full_like(value, np.nan)
         results.append((value, low, high))

@@ -140,11 +140,13 @@ def allocation_intervals(
 ) -> dict[str, tuple[float, float]]:
     """Percentile intervals of N*, D*, D*/N*, the loss there, and of the best rate and batch.
 
-    Every draw has its own optimum. Other arguments as for `allocate`.
+    Every draw has its own optimum, of what is better by the fit to all rows. Other arguments as for
+    `allocate`.
     """
     columns: dict[str, list[float]] = {}
+    problem = _Problem.of(drawn.fit, others or {}, group, x)
     for fit in drawn.fits():
-        best = _Problem.of(fit, others or {}, group, x).solve(flops, quick=True)
+        best = replace(problem, found=fit).solve(flops, quick=True)
         values = {"size": best.size, "data": best.data, "ratio": best.data / best.size}
         for name, value in {**values, "loss": best.loss, **best.tuned}.items():
             columns.setdefault(name, []).append(value)
@@ -192,10 +194,17 @@ class _Problem:
         return problem if x is None else replace(problem, sign=problem._direction(x))
 
     def _direction(self, x: Array) -> float:
-        """-1 where the target rises from the least size and data to the largest."""
+        """-1 where the target rises from the least size and data to the largest.
+
+        Unique data go with the data, whatever is given for them: a large model may well be worse
+        than a small one where data are few.
+        """
         ends = np.stack([x.min(axis=0), x.max(axis=0)])
         rows = self._rows(ends[:, self.size], ends[:, self.data])
         rows[:, [column for _, column in self.tuned]] = np.sqrt(self.low * self.high)
+        for slot in self.found.law.slots:
+            if slot.role is Role.UNIQUE_DATA:
+                rows[:, slot.column] = ends[:, slot.column]
         first, last = self.found.predict(rows, self.group)[:, 0]
         return -1.0 if last > first else 1.0
 
@@ -208,7 +217,7 @@ class _Problem:
             n, d = fixed
             if n is None or d is None:
                 raise DataError("without a budget both size and data must be given")
-            if min(n, d) <= 0:
+            if n <= 0 or d < 0 or (d == 0 and not self.found.units.shift[self.data]):
                 raise DataError(f"size and data must be above zero: {n:g}, {d:g}")
             flops = FLOPS_PER_TOKEN_PARAMETER * n * d
             best = Allocation(flops, n, d, float(self.loss(np.array([n]), np.array([d]))[0]))

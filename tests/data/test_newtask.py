@@ -156,6 +156,11 @@ def test_what_semicolons_part_has_decimal_commas(tmp_path: Path) -> None:
     made = write("params;tokens;loss", "{}")
     assert made.table.y.max() < 10
     assert made.table.y[0, 0] == pytest.approx(GRID[0][2], abs=1e-3)
+    sizes, steps = [10**6 * 4**i for i in range(4)], [10_000 * 2**j for j in range(4)]
+    lines = [f"{n:,};{s:,};{90 - i - j}" for i, n in enumerate(sizes) for j, s in enumerate(steps)]
+    (tmp_path / "english.csv").write_text("\n".join(["params;steps;ppl", *lines, ""]))
+    english = draft(tmp_path / "english.csv", ["ppl"], keep=["steps"])
+    assert english.table.x.max(axis=0).tolist() == [6.4e7, 8e4]
     dotted = write("params;tokens;loss", "{:,}")  # commas in both: thousands and decimals
     assert dotted.table.y.max() < 10
 
@@ -537,6 +542,12 @@ def test_diverged_runs_are_left_out_and_steep_laws_are_not(tmp_path: Path) -> No
     made = draft(table(tmp_path, "N D loss", [*GRID, *near]))
     assert len(made.table) == len(GRID)
     assert "taken for diverged" in said(made)
+    # One language is harder than all others, one model far smaller: nothing diverged there.
+    hard = [("abcdefghijklmnop"[i // 6], n, 2 + (i // 6 == 3) * 2 + 20 / n**0.1)
+            for i, n in enumerate((1e6, 4e6, 1.6e7, 6.4e7, 2.6e8, 1e9) * 16)]  # fmt: skip
+    assert len(draft(table(tmp_path, "lang N loss", hard), groups=["lang"]).table) == len(hard)
+    small = [*GRID, (1e5, 2e9, chinchilla(1e5, 2e9))]
+    assert len(draft(table(tmp_path, "N D loss", small)).table) == len(small)
     steep = [(n, 1e18 / n**2) for n in 10.0 ** np.arange(3, 9, 0.5)]
     assert len(draft(table(tmp_path, "N loss", steep)).table) == len(steep)
 
@@ -607,6 +618,14 @@ def test_names_of_what_differs_are_groups_and_names_of_runs_are_none(tmp_path: P
     made = draft(table(tmp_path, "model_name N D loss", rows))
     assert made.task.group_column is None
     assert roles(made) == "N=size D=data"
+
+
+def test_dropout_is_no_part_of_a_mixture(tmp_path: Path) -> None:
+    rows = [(w, c, 100 - w - c, p, 3 - w / 100 + 0.4 * c / 100 + p**2)
+            for w in (10, 30, 50) for c in (5, 20, 40) for p in (0.0, 0.1, 0.3)]  # fmt: skip
+    made = draft(table(tmp_path, "web_pct code_pct books_pct dropout loss", rows))
+    assert made.table.x.max(axis=0).tolist() == pytest.approx([0.5, 0.4, 0.85, 0.3])
+    assert not any("collinear" in words for words in made.check.warnings)
 
 
 def test_any_word_may_name_a_share(tmp_path: Path) -> None:

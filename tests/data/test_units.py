@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sldagent.data.units import has_decimal_comma, is_missing, parse_number
+from sldagent.data.units import has_decimal_comma, is_missing, multiple_of, parse_number
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 whole = st.integers(min_value=0, max_value=10**15)
@@ -87,3 +87,12 @@ def test_missing(cell: object) -> None:
     assert is_missing(cell)
     assert not is_missing("nan")
     assert not is_missing(0)
+
+
+@pytest.mark.parametrize(
+    ("unit", "multiple"),
+    [("millions of parameters", 1e6), ("million parameters", 1e6), ("M", 1e6), ("1e6", 1e6),
+     ("Billions", 1e9), ("B tokens", 1e9), ("tokens", 1.0), ("", 1.0), ("bytes", 1.0)],
+)  # fmt: skip
+def test_multiples_of_units(unit: str, multiple: float) -> None:
+    assert multiple_of(unit) == multiple

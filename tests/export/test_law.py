@@ -1,6 +1,7 @@
 """An exported law: the program's own numbers, from a file that needs numpy only."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -139,6 +140,7 @@ def test_rows_are_checked_and_labels_read_as_tables_write_them(exported: Path) -
     law = api.load_law(exported)
     (value,) = law.predict([{"num_params": 1e9, "parallel_size": 2, "group": " pile "}])
     assert value == law.predict([{"num_params": 1e9, "parallel_size": 2, "group": "pile"}])[0]
+    assert law.predict({"num_params": 1e9, "parallel_size": 2, "group": "pile"}) == [value]
     for size, words in ((0, "row 0: num_params cannot be 0: it must be above zero"),
                         (np.nan, "num_params cannot be nan")):  # fmt: skip
         with pytest.raises(ValueError, match=words):
@@ -245,6 +247,18 @@ def test_what_a_hostile_process_sends_is_an_error_not_a_crash(run: Run, frame: t
     refitter = Refitter(task, Liar(), run.config().evaluation)  # type: ignore[arg-type]
     with pytest.raises(RefitError):
         refitter.fit(Program(START), table)
+
+
+def test_no_interval_holds_what_cannot_be(exported: Path, tmp_path: Path) -> None:
+    text = (exported / "law.py").read_text()
+    noisy = re.sub(r"NOISE = \{\n(.*?)\n\}", "NOISE = {g: [[-99.0], [99.0]] for g in PARAMS}", text,
+                   flags=re.DOTALL)  # fmt: skip
+    (tmp_path / "law.py").write_text(noisy)
+    (row,) = api.load_law(tmp_path).predict_interval(
+        {"num_params": 1e9, "parallel_size": 2, "group": "pile"}
+    )
+    assert row["loss"][0] == 0.0
+    assert row["loss"][1] > 90
 
 
 def test_an_interval_holds_noise_and_constants() -> None:

@@ -100,6 +100,25 @@ def test_intervals_hold_the_truth_and_the_hull_is_watched() -> None:
     assert "N* = " in allocate(found, 1e26, x=x).warning
 
 
+def test_a_loss_is_to_be_small_even_where_data_are_few_and_large_models_are_worse() -> None:
+    roles = (Role.DATA, Role.UNIQUE_DATA, Role.SIZE)
+    law = find("overfit", roles)
+    x = features(roles, 80)
+    x[:, 1] = np.minimum(x[:, 1], x[:, 0])
+    repeats = {"C": 1e-6, "c": 0.4, "d": 0.6}
+    y = law.evaluate(x, [{**EPOCH.values, **repeats}[name] for name in law.names])
+    found, few = fit(law, x, y), {"U": 1e6}
+    best = allocate(found, 1e20, others=few, x=x)
+    beside = [
+        float(found.predict(np.array([[best.data / k, 1e6, best.size * k]]))[0, 0])
+        for k in (0.5, 2)
+    ]
+    assert best.loss < min(beside)
+    assert best.loss == pytest.approx(min(beside), rel=0.1)
+    ends = allocation_intervals(bootstrap(found, x, y, draws=20), 1e20, others=few, x=x)
+    assert best.size / 3 < ends["size"][0] <= ends["size"][1] < 3 * best.size
+
+
 def test_laws_without_the_slots_are_refused() -> None:
     found, _, _ = _fitted("hill")
     with pytest.raises(DataError, match="exactly one"):
