@@ -5,6 +5,7 @@ from functools import lru_cache
 
 from sldagent.errors import DataError
 from sldagent.laws.expressions import Law
+from sldagent.laws.families.batches import batches
 from sldagent.laws.families.counts import counts
 from sldagent.laws.families.curves import curves
 from sldagent.laws.families.features import Features
@@ -17,7 +18,18 @@ from sldagent.laws.families.repeats import repeats
 from sldagent.laws.families.transfer import transfer
 from sldagent.task import Role
 
-_FAMILIES = (powers, curves, repeats, transfer, optima, counts, mixtures, modulated, logged)
+_FAMILIES = (
+    powers,
+    curves,
+    repeats,
+    transfer,
+    batches,
+    optima,
+    counts,
+    mixtures,
+    modulated,
+    logged,
+)
 
 
 def applicable(
