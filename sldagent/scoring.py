@@ -12,6 +12,7 @@ _LEAST_ERROR = 1e-3  # below it no difference tells laws apart
 _PER_NUMBER = 0.01  # for each fitted parameter and each literal in the law of one target
 _NOT_FINITE = 0.1  # predictions beyond the data that are not finite
 _IMPOSSIBLE = 0.7  # predictions beyond the data that no target can have
+_TURNS = 1.4  # predictions beyond the data that turn round where no series of runs does
 _SURELY_PERCENT = 50  # losses hardly reach it
 # Names of targets that may be any positive number.
 _TOPLESS = re.compile(
@@ -62,23 +63,27 @@ def within_possible(
 
 
 def selection_score(
-    cut_r2: Sequence[float], numbers: float, finite_beyond: bool, possible_beyond: bool = True
-) -> float:
+    cut_r2: Sequence[float], numbers: float, finite_beyond: bool, possible_beyond: bool = True,
+    steady_beyond: bool = True,
+) -> float:  # fmt: skip
     """One less the squared mean over cuts of sqrt(1 - R²), times prices; higher is better.
 
     sqrt(1 - R²) is the error of a cut in spreads of its targets. Its mean lies between the mean of
     1 - R², by which the cut on which all laws err most decides alone, and the geometric mean, which
     forgives a law that fails on one cut. Prices: 1 - R² larger by `_PER_NUMBER` for every parameter
     and literal, by `_NOT_FINITE` where the law does not stay finite ten times beyond the data, by
-    `_IMPOSSIBLE` where it leaves `possible_range` there: twice the error of a law that stays in it.
+    `_IMPOSSIBLE` where it leaves `possible_range` there: twice the error of a law that stays in it;
+    by `_TURNS` where it turns round as no series of runs does: four times the error.
 
     Args:
         cut_r2: Pooled R² of each cut.
         numbers: Fitted parameters and literals, for one target.
         finite_beyond: Whether predictions beyond the data are finite.
         possible_beyond: Whether they are what targets can be.
+        steady_beyond: Whether they go on as all series of runs do; see `trends`.
     """
     errors = np.minimum(1.0 - np.asarray(cut_r2, dtype=float), _MOST_ERROR)
     price = _PER_NUMBER * numbers
     price += (0.0 if finite_beyond else _NOT_FINITE) + (0.0 if possible_beyond else _IMPOSSIBLE)
+    price += 0.0 if steady_beyond else _TURNS
     return 1.0 - float(np.sqrt(errors + _LEAST_ERROR).mean() ** 2 * np.exp(price))

@@ -26,6 +26,7 @@ from sldagent.sandbox.protocol import End, Job, Outcome, Sandbox
 from sldagent.scoring import possible_range, selection_score
 from sldagent.table import Table
 from sldagent.task import Task
+from sldagent.trends import Trend, turns
 
 Floats = NDArray[np.float64]
 
@@ -164,10 +165,11 @@ class SandboxEvaluator:
                 "predictions beyond the data (ten times the largest run) are not always between "
                 f"{low:g} and {high:g}, as the targets are"
             )
+        steady = self._is_steady(predicted, ledger)
         results, pooled = self._score(fitted, predicted, kind)
         numbers = ledger.params if isinstance(ledger.params, int) else 0
         each = (numbers + (ledger.literals or 0)) / len(self.task.targets)
-        score = selection_score([cut.metrics.r2 for cut in results], each, finite, possible)
+        score = selection_score([cut.metrics.r2 for cut in results], each, finite, possible, steady)
         return {
             "status": Status.OK,
             "metrics": pooled[0],
@@ -308,6 +310,25 @@ class SandboxEvaluator:
         return values
 
     # -- scores --------------------------------------------------------------------------------
+
+    def _is_steady(self, predicted: Sequence[Floats], ledger: _Ledger) -> bool:
+        """Whether predictions go on beyond the data as every series of runs does."""
+        along: dict[Trend, list[Floats]] = {}
+        for call, values in zip(self._questions.calls, predicted, strict=True):
+            if call.trend is not None:
+                along.setdefault(call.trend, []).append(values)
+        spread = self.table.y.std(axis=0)
+        turning = [
+            self.task.feature_names[trend.axis]
+            for trend, values in along.items()
+            if turns(trend, np.concatenate(values), spread)
+        ]
+        if turning:
+            ledger.warnings.append(
+                f"predictions beyond the data turn round along {', '.join(turning)}, "
+                "as no series of runs does"
+            )
+        return not turning
 
     def _score(
         self, fitted: Sequence[dict[str, Floats]], predicted: Sequence[Floats], kind: ProgramKind

@@ -17,11 +17,13 @@ from sldagent.cuts import Cut
 from sldagent.evaluation.probes import probe_points
 from sldagent.table import Table
 from sldagent.task import Task
+from sldagent.trends import Trend, ladder, steady_trends
 
 Floats = NDArray[np.float64]
 
 TOGETHER, ALONE, TURNED = "together", "alone", "turned"  # ways of asking; see the harness
 _PROBES = 64  # points beyond the data in all, shared by the groups
+_LADDERS = 16  # likewise, of each steady trend: rows from which points go on along it
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,7 @@ class Call:
     group: str
     x: Floats
     rows: NDArray[np.intp] | None  # in the table; None for probe points
+    trend: Trend | None = None  # along which the probe points go on
 
 
 class Questions:
@@ -77,11 +80,14 @@ class Questions:
     def calls(self) -> list[Call]:
         """What the law is asked, chain after chain.
 
-        It is every cut's held-out rows; all rows and the probes once.
+        It is every cut's held-out rows; all rows and the probes once: points all over a box beyond
+        the data, and those that go on along each steady trend.
         """
         table, calls = self._table, []
         widest = max(range(len(self._cuts)), key=lambda c: len(self._cuts[c].fit))
         each = max(2, _PROBES // len(table.group_names))
+        ladders = max(1, _LADDERS // len(table.group_names))
+        trends = steady_trends([column.role for column in self._task.features], table)
         for c in chain.from_iterable(self.chains):
             cut = self._cuts[c]
             rows = np.arange(len(table)) if c == widest else cut.held_out
@@ -91,10 +97,11 @@ class Questions:
                 if len(mine):
                     calls.append(Call(c, name, table.x[mine], mine))
                 if c == widest:
-                    points = probe_points(
-                        self._task.features, table.x[table.group_codes == g], each
-                    )
+                    own = table.x[table.group_codes == g]
+                    points = probe_points(self._task.features, own, each)
                     calls.append(Call(c, name, points, None))
+                    for trend in trends:
+                        calls.append(Call(c, name, ladder(trend, own, ladders), None, trend))
         return calls
 
     def predicting(self, cuts: Sequence[int]) -> list[tuple[str, list[int]]]:

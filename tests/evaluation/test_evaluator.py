@@ -233,6 +233,22 @@ def test_predictions_beyond_the_data_that_are_not_finite_warn_and_cost(
     assert evaluation.score < honest.score
 
 
+def test_predictions_that_turn_round_as_no_run_does_warn_and_cost(
+    judge: SandboxEvaluator, honest: Evaluation
+) -> None:
+    evaluation = judge.evaluate(
+        small_task.predicting("y + np.where(x[:, 1] > 6.4e9, np.log(x[:, 1] / 6.4e9), 0)")
+    )
+    assert evaluation.status is Status.OK, evaluation.reason
+    assert evaluation.cuts == honest.cuts
+    assert evaluation.warnings == (
+        "predictions beyond the data turn round along tokens, as no series of runs does",
+    )
+    assert evaluation.score is not None
+    assert honest.score is not None
+    assert evaluation.score < honest.score
+
+
 def test_a_single_cut_is_said(sandbox: TemplateSandbox) -> None:
     rows = small_task.table()
     judge = SandboxEvaluator(small_task.task(), rows, small_task.cuts(rows)[:1], sandbox)
