@@ -145,6 +145,70 @@ def test_features_that_are_named_are_read_as_those_that_are_guessed(table: Path)
     assert "tokens" not in one.task.feature_names
 
 
+def checkpoints(rows: pandas.DataFrame) -> pandas.DataFrame:
+    """Rows as a logger writes them: curves of runs, two of which crashed."""
+    sizes = rows.params.unique()
+    run = rows.params.map({size: f"run{i}" for i, size in enumerate(sizes)})
+    state = np.where(rows.params >= sizes[-2], "crashed", "finished")
+    return rows.assign(run=run, state=state, step=rows.tokens / 1e6)
+
+
+def test_columns_that_are_not_named_remove_no_rows(table: Path) -> None:
+    rows = pandas.read_csv(table)
+    logged = checkpoints(rows)
+
+    def named(frame: pandas.DataFrame, *features: str) -> TableFit:
+        return api.fit(frame, features=features, targets="loss", law="chinchilla", draws=20)
+
+    found = named(logged, *ROLES)
+    assert found.fit == named(rows, *ROLES).fit
+    assert found.draft is not None
+    left_out = [c.name for c in found.draft.columns if c.use == "left out"]
+    assert left_out == ["run", "state", "step"]
+    # What differs elsewhere is a repeat, what does not a copy.
+    twice = pandas.concat([rows.assign(seed=0), rows.assign(seed=1)])
+    assert len(named(twice, *ROLES).table) == 2 * len(rows)
+    assert len(named(twice.assign(seed=0), *ROLES).table) == len(rows)
+    with pytest.raises(DataError, match="'tokns' is no column"):
+        named(logged, "params=size", "tokns=data")
+
+
+def test_rows_can_be_kept(table: Path, tmp_path: Path) -> None:
+    logged = checkpoints(pandas.read_csv(table)).drop(columns=["run", "step"])
+    file = tmp_path / "runs.csv"
+    logged.to_csv(file, index=False)
+    assert len(api.fit(file, targets="loss", law="chinchilla", draws=20).table) == 28
+    kept = api.fit(file, targets="loss", law="chinchilla", draws=20, keep=["unfinished"])
+    assert len(kept.table) == 42
+    with pytest.raises(UsageError, match="--keep all: no such rows"):
+        api.fit(file, targets="loss", keep=["all"])
+    with pytest.raises(UsageError, match="a task says them already"):
+        api.fit(task="data_constrained@measured", keep=["copies"])
+    words = ("fit", "runs.csv", "--target", "loss", "--law", "chinchilla", "--draws", "20")
+    done = sldagent(*words, "--keep", "unfinished", cwd=tmp_path, env=None)
+    assert done.stdout.startswith("runs.csv: 42 rows"), done.stderr
+
+
+def test_a_named_law_is_fitted_where_no_rows_can_be_held_out(tmp_path: Path) -> None:
+    file = tmp_path / "few.csv"
+    file.write_text("params,usd,loss\n1e7,1,3.9\n1e8,4,3.3\n3e8,9,3.1\n1e9,30,2.9\n")
+    for found in (
+        api.fit(file, features=["params=size"], targets="loss", law="power", draws=20),
+        api.fit(file, ignore=["usd"], targets="loss", law="power", draws=20),
+    ):
+        assert found.fit.params()["a_N"] == pytest.approx(0.065, abs=0.002)
+        assert "not calibrated (no rows can be held out)" in found.report()
+    with pytest.raises(DataError, match="no cut can be made: of 4 rows"):
+        api.fit(file, features=["params=size"], targets="loss")
+    done = sldagent(
+        "fit", "few.csv", "--feature", "params=size", "--target", "loss", "--law", "power",
+        "--draws", "20", "--price", "usd", cwd=tmp_path, env=None,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "cuts      none: no rows can be held out" in done.stderr
+    assert "worth it above" in done.stdout
+
+
 def test_columns_are_guessed_where_none_is_named(table: Path) -> None:
     found = api.fit(table, targets=["loss"], law="chinchilla", draws=30)
     assert found.task.feature_names == ("params", "tokens")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sldagent.api.rerunning import at_hand
-from sldagent.api.tasks import load_task, new_task, parse_roles
+from sldagent.api.tasks import load_task, parse_roles, table_file
 from sldagent.errors import UsageError
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def fit(
     ignore: "Sequence[str]" = (),
     roles: "Mapping[str, str] | None" = None,
     limit: int | None = None,
+    keep: "Sequence[str]" = (),
 ) -> "TableFit":
     """A law for a table: `law` by name, or the family that extrapolates best.
 
@@ -40,12 +41,15 @@ def fit(
     are found as everywhere. Of a table's columns those in `features`, as NAME=ROLE, are read and no
     others; where no feature is named, all but those in `ignore` are guessed, with `roles` by column
     for some. Of several `group` columns each combination has constants of its own; `limit` is of
-    the parameters a group. The result has `report()`, `fit`, `draft` (what was made of a table),
-    and with `law` what predicts and allocates.
+    the parameters a group; `keep` names rows not to leave out, as in `new_task`. A law that is
+    named is fitted even where no rows can be held out. The result has `report()`, `fit`, `draft`
+    (what was made of a table), and with `law` what predicts and allocates.
 
     Raises:
         UsageError: Table and task are named, or neither; what is for a table is said of a task.
     """
+    from sldagent.data.choices import make_wishes
+    from sldagent.data.newtask import draft_task
     from sldagent.data.sources import load_or_measured
     from sldagent.laws.families import find
     from sldagent.tablefit import fit_table
@@ -58,10 +62,11 @@ def fit(
             raise UsageError("--role and --ignore are for a TABLE without --feature")
         groups = [] if group is None and features else group
         named = parse_roles(features, "--feature") if features else dict(roles or {})
-        draft, _ = new_task(
-            table, targets, groups=groups, ignore=ignore, roles=named, limit=limit,
-            others=not features, dry_run=True,
-        )  # fmt: skip
+        wishes = make_wishes(
+            targets, groups, ignore, named, limit=limit, keep=keep, others=not features
+        )
+        with table_file(table) as path:
+            draft = draft_task(path, wishes, must_cut=law == "auto")
         if limit and law != "auto":
             named_law = find(law, [column.role for column in draft.task.features])
             needed = len(named_law.parameters) * len(draft.task.targets)
@@ -70,8 +75,8 @@ def fit(
                     f"{law} has {needed} parameters a group, more than --limit {limit}"
                 )
         return replace(fit_table(draft.task, draft.table, law, draws, level), draft=draft)
-    if features or targets or group or ignore or roles or limit is not None:
-        raise UsageError("columns and --limit are for a TABLE; a task says them already")
+    if features or targets or group or ignore or roles or keep or limit is not None:
+        raise UsageError("columns, --limit and --keep are for a TABLE; a task says them already")
     assert task is not None
     chosen, rows = load_or_measured(load_task(task) if isinstance(task, str) else task, data)
     return fit_table(chosen, rows, law, draws, level)
@@ -83,14 +88,15 @@ def price_worth(
     target: str,
     group: "str | Sequence[str] | None" = None,
     level: float = 0.95,
+    keep: "Sequence[str]" = (),
 ) -> "tuple[list[Worth], list[Crossing]]":
     """What a table's price column buys, and where a group is worth it; see `laws.worth`."""
+    from sldagent.data.choices import make_wishes
+    from sldagent.data.newtask import draft_task
     from sldagent.laws.worth import worth
 
-    draft, _ = new_task(
-        table, target, groups=group or [], roles={price: "data"}, others=False, dry_run=True
-    )
-    rows = draft.table
+    wishes = make_wishes(target, group or [], roles={price: "data"}, keep=keep, others=False)
+    rows = draft_task(Path(table), wishes, must_cut=False).table
     return worth(rows.x[:, 0], rows.y[:, 0], rows.groups, level=level)
 
 

@@ -29,7 +29,8 @@ def short_lines(
         yield f"  left out  {', '.join(left_out)}"
     yield f"  groups    {group_words(draft)}"
     yield f"  limit     {limit_words(draft)}"
-    yield f"  cuts      {', '.join(cut.name for cut in draft.cuts)}"
+    cuts = ", ".join(cut.name for cut in draft.cuts) or "none: no rows can be held out"
+    yield f"  cuts      {cuts}"
     for line in finding_lines(draft):
         yield f"  found     {line}"
     for kind, words in (("warning", draft.check.warnings), ("problem", draft.check.problems)):

@@ -79,6 +79,10 @@ def evaluation_config(
 
 
 _KEEP = ("copies", "diverged", "steps", "unfinished")
+keep_option = click.option(
+    "--keep", type=click.Choice(_KEEP), multiple=True,
+    help="Keep rows that would be left out; repeatable.",
+)  # fmt: skip
 _TABLE_OPTIONS = (
     click.option("--group", "groups", multiple=True, metavar="COL",
                  help="Names a row's group; several together.  [default: guessed]"),
@@ -91,8 +95,7 @@ _TABLE_OPTIONS = (
                  help="Hold out rows along it only; repeatable."),
     click.option("--limit", type=int, default=None, metavar="N",
                  help="Fitted numbers a group; 0 for no limit.  [default: suggested]"),
-    click.option("--keep", type=click.Choice(_KEEP), multiple=True,
-                 help="Keep rows that would be left out; repeatable."),
+    keep_option,
 )  # fmt: skip
 
 

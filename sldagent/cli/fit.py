@@ -8,7 +8,7 @@ import click
 
 from sldagent import api
 from sldagent.cli._draft import short_lines
-from sldagent.cli._options import STORED, data_option, json_option
+from sldagent.cli._options import STORED, data_option, json_option, keep_option
 from sldagent.cli._points import numbers, point
 from sldagent.cli.predict import allocation_lines, prediction_line
 from sldagent.errors import UsageError
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 @click.option(
     "--limit", type=STORED, default=None, help="Parameters a group; 0 for none.  [default: guessed]"
 )
+@keep_option
 @click.option(
     "--law", default="auto", show_default=True, help="A family, or the best beyond the data."
 )
@@ -68,9 +69,9 @@ if TYPE_CHECKING:
 def fit(
     table: str | None, task: str | None, data: str | None, features: tuple[str, ...],
     roles: tuple[str, ...], ignore: tuple[str, ...], targets: tuple[str, ...],
-    group: tuple[str, ...], limit: int | None, law: str, draws: int, level: float,
-    points: tuple[str, ...], flops: float | None, fixed: tuple[str, ...], latex: bool,
-    plot: str | None, price: str | None, as_json: bool,
+    group: tuple[str, ...], limit: int | None, keep: tuple[str, ...], law: str,
+    draws: int, level: float, points: tuple[str, ...], flops: float | None, fixed: tuple[str, ...],
+    latex: bool, plot: str | None, price: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Fit a law to a table, say how sure it is, and what it predicts.
 
@@ -90,10 +91,11 @@ def fit(
     left_out = ignore if features or price is None else (*ignore, price)
     found = api.fit(
         table, task, data, features, targets, group or None, law, draws, level, left_out,
-        api.parse_roles(roles), limit,
+        api.parse_roles(roles), limit, keep,
     )  # fmt: skip
     if found.draft is not None:
-        for line in short_lines(found.draft, "--role, --group, --ignore and --limit"):
+        columns = "--feature, --group" if features else "--role, --group, --ignore"
+        for line in short_lines(found.draft, f"{columns}, --limit and --keep"):
             click.echo(line, err=True)
     predictions = api.predict(found.law, [point(text, "--predict") for text in points])
     budget = None
@@ -102,7 +104,7 @@ def fit(
         budget = api.allocate(found.law, flops, others)
     paid = None
     if price is not None and table is not None:
-        paid = api.price_worth(table, price, targets[0], group, level)
+        paid = api.price_worth(table, price, targets[0], group, level, keep)
     if plot is not None:
         api.plot_fit(found, plot)
     if as_json:

@@ -105,7 +105,8 @@ def _fitting(task: Task, cuts: tuple[Cut, ...]) -> Iterator[Item]:
     for point in ("objective, weights", "optimiser, tolerances", "starts, bounds"):
         yield Item(section, point, missing="the law is not chosen yet; its program states it")
     names = "; ".join(cut.name for cut in cuts)
-    yield Item(section, "held-out check", f"extrapolation, {len(cuts)} cuts: {names}")
+    told = f"extrapolation, {len(cuts)} cuts: {names}" if cuts else ""
+    yield _told(section, "held-out check", told, "no rows can be held out")
     yield Item(section, "intervals", missing="none before a law is fitted")
     yield Item(section, "goodness of fit", "R², NMSE and NMAE for every cut and group")
 

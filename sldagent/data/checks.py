@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from sldagent.cuts import make_cuts
+from sldagent.cuts import Cut, make_cuts
 from sldagent.data.checklist import Item, make_checklist
-from sldagent.data.findings import find_repeats, find_warnings
+from sldagent.data.findings import design_warnings, find_repeats, find_warnings
 from sldagent.data.headroom import find_problems
 from sldagent.data.sources import load_or_measured
 from sldagent.data.tasks import find_task
@@ -53,12 +53,12 @@ def check_task(name: str, data: str | None = None) -> Check:
         DataError: The table does not fit the task, or no cut can be made.
         PrerequisiteError: There are no data.
     """
-    return check_table(*load_or_measured(find_task(name), data))
+    task, table = load_or_measured(find_task(name), data)
+    return check_table(task, table, make_cuts(task, table))
 
 
-def check_table(task: Task, table: Table) -> Check:
-    """The same for rows that are at hand; raises DataError where no cut can be made."""
-    cuts = make_cuts(task, table)
+def check_table(task: Task, table: Table, cuts: tuple[Cut, ...]) -> Check:
+    """The same for rows that are at hand; without cuts what there is to say of the rows alone."""
     repeats = find_repeats(table)
     noise = repeats.noise if repeats.rows >= _REPEATS else None
     return Check(
@@ -87,6 +87,10 @@ def check_table(task: Task, table: Table) -> Check:
             for cut in cuts
         ),
         checklist=make_checklist(task, table, cuts, repeats),
-        warnings=tuple(find_warnings(task, table, cuts, repeats)),
-        problems=tuple(find_problems(task, table, cuts, noise)),
+        warnings=tuple(
+            find_warnings(task, table, cuts, repeats)
+            if cuts
+            else design_warnings(task, table, repeats)
+        ),
+        problems=tuple(find_problems(task, table, cuts, noise) if cuts else ()),
     )

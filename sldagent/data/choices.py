@@ -69,7 +69,8 @@ class Wishes:
         axes: Features along which rows are held out; none means all that cuts can be made of.
         limit: Fitted numbers a group; None suggests one, 0 means no limit.
         keep: Rows that are kept.
-        others: Whether columns that are not named are looked at.
+        others: Whether columns that are not named are looked at. If not, all that they are good for
+            is to tell a run that was repeated from a row that was copied.
     """
 
     targets: tuple[str, ...]

@@ -34,7 +34,6 @@ from sldagent.table import Table
 from sldagent.task import Column, Task
 
 _STEPS = (
-    cleaning.drop_copies,
     cleaning.drop_unfinished,
     cleaning.drop_without_target,
     cleaning.drop_diverged,
@@ -54,7 +53,7 @@ class Draft:
     Attributes:
         task: Its origin is the user's file.
         table: The rows that are left, as the task reads them.
-        cuts: What the task's rules make of them.
+        cuts: What the task's rules make of them; none where the table cannot be cut.
         columns: What became of each column of the file.
         findings: What was found in the rows, and done about it.
         limit_reason: Why the parameter limit is what it is.
@@ -115,12 +114,17 @@ class Draft:
 
 
 def draft_task(
-    path: Path, wishes: Wishes, name: str | None = None, test: Path | None = None
+    path: Path,
+    wishes: Wishes,
+    name: str | None = None,
+    test: Path | None = None,
+    must_cut: bool = True,
 ) -> Draft:
     """Makes a task of a table of runs; writes nothing.
 
     `name` is the file's own where it is None. Of a `test` table only the columns that the training
-    table was found to have are read, and nothing is decided by it.
+    table was found to have are read, and nothing is decided by it. Unless it `must_cut`, a table
+    that cannot be cut gives a task without cuts, which a law can be fitted to but not chosen by.
 
     Raises:
         DataError: The file is no table of runs, or no task can be made of it; the message says why.
@@ -129,9 +133,10 @@ def draft_task(
     if name is not None and (name in ("", ".", "..") or set(name) & set("/\\\0")):
         raise UsageError(f"--name must be a plain folder name, not '{name}'")
     frame, notes = read_shaped(path, wishes)
-    file_rows = len(frame)
+    file_rows, names = len(frame), tuple(frame.columns)
     frame, findings = _cleaned(frame, wishes)
     choices = guess_columns(frame, wishes)
+    choices += [Choice(n, Use.LEFT_OUT, "not asked for") for n in names if n not in frame.columns]
     _require_features(frame, choices)
     keep, found = usable_rows(frame, choices)
     findings += found
@@ -157,10 +162,15 @@ def draft_task(
     try:
         task = replace(task, cut_rules=suggest_cuts(task, table, wishes.axes))
     except DataError as error:
-        raise DataError("; ".join([str(error), *_rows_left_out(findings)])) from None
-    limit, reason, found = suggest_limit(task, table)
+        if must_cut:
+            raise DataError("; ".join([str(error), *_rows_left_out(findings)])) from None
+    cuts = make_cuts(task, table) if task.cut_rules else ()
     if wishes.limit is not None:
         limit, reason, found = wishes.limit, "asked for", []
+    elif cuts:
+        limit, reason, found = suggest_limit(task, table)
+    else:
+        limit, reason, found = 0, "no rows can be held out", []
     findings += found
     task = replace(task, parameter_limit=limit or None)
     test_table = None
@@ -170,11 +180,11 @@ def draft_task(
     return Draft(
         task=task,
         table=table,
-        cuts=make_cuts(task, table),
+        cuts=cuts,
         columns=tuple(choices),
         findings=tuple(findings),
         limit_reason=reason,
-        check=check_table(task, table),
+        check=check_table(task, table, cuts),
         layout=frame.layout,
         notes=tuple(notes),
         file_rows=file_rows,
@@ -227,7 +237,9 @@ def _require_features(frame: Frame, choices: Iterable[Choice]) -> None:
 
 
 def _cleaned(frame: Frame, wishes: Wishes) -> tuple[Frame, list[Finding]]:
-    findings = []
+    frame, findings = cleaning.drop_copies(frame, wishes)
+    if not wishes.others:
+        frame = _named_only(frame, wishes)
     for step in _STEPS:
         frame, found = step(frame, wishes)
         findings += found
@@ -235,6 +247,14 @@ def _cleaned(frame: Frame, wishes: Wishes) -> tuple[Frame, list[Finding]]:
             reasons = "; ".join(str(f) for f in findings)
             raise DataError(f"{frame.origin}: no row is left: {reasons}")
     return frame, findings
+
+
+def _named_only(frame: Frame, wishes: Wishes) -> Frame:
+    """The frame without columns that nobody named."""
+    named = (*wishes.targets, *(wishes.groups or ()), *wishes.roles)
+    frame.require(wishes.groups or (), "--group")
+    frame.require(wishes.roles, "--role")
+    return replace(frame, columns={n: c for n, c in frame.columns.items() if n in named})
 
 
 def _task(path: Path, name: str, choices: list[Choice], wishes: Wishes, said: list[str]) -> Task:
