@@ -22,9 +22,16 @@ def finite(value: Any) -> Any:
 def replace_file(path: Path, text: str) -> None:
     """Writes a file whole, beside its place, and renames it: readers see the old or the new one.
 
+    A link stays one, to a file that is new. What is there and is no file, such as a pipe, is
+    written to.
+
     Raises:
         OSError: It cannot be written; then the old file is still there.
     """
+    if path.exists() and not path.is_file():
+        path.write_text(text, "utf-8", newline="")
+        return
+    path = Path(os.path.realpath(path))
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         fresh.write_text(text, "utf-8", newline="")

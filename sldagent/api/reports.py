@@ -76,7 +76,7 @@ def write_page(
     run: "Run", file: str | Path, data: str | None = None, unprotected: bool = False,
     known: "Mapping[str, Any] | None" = None,
 ) -> Path:  # fmt: skip
-    """Writes the run as one HTML page that needs nothing else; replaces the file.
+    """Writes the run as one HTML page that needs nothing else; replaces a file, fills a pipe.
 
     `known` is the run's `report`, where it was made already.
     """
