@@ -172,7 +172,9 @@ def read_fitted(file: Path) -> FittedLaw:
     try:
         data = json.loads(file.read_text("utf-8"))
         return FittedLaw.from_dict(data["fitted"])
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise DataError(f"{file}: cannot be read: {error.strerror or error}") from None
+    except UnicodeDecodeError as error:
         raise DataError(f"{file}: {error}") from None
     except json.JSONDecodeError as error:
         raise DataError(f"{file} is no JSON: {error}") from None

@@ -242,6 +242,11 @@ def _locked(file: TextIO, kind: int) -> bool:
     return True
 
 
+def is_run(folder: Path) -> bool:
+    """Whether a run is in this folder."""
+    return (folder / FILE).is_file()
+
+
 def find_run(name: str, runs: str | Path = "runs") -> Path:
     """The folder of a run, given as a path, a name, a unique beginning of one, or `latest`.
 
@@ -249,7 +254,7 @@ def find_run(name: str, runs: str | Path = "runs") -> Path:
         UsageError: There is none, or several names begin so.
     """
     for folder in (Path(runs) / name, Path(name)):
-        if (folder / FILE).is_file():
+        if is_run(folder):
             return folder.resolve()
     known = run_folders(runs)
     matches = [folder for folder in known if folder.name.startswith(name)]
@@ -267,6 +272,4 @@ def run_folders(runs: str | Path = "runs") -> list[Path]:
     root = Path(runs)
     if not root.is_dir():
         return []
-    return sorted(
-        folder for folder in root.iterdir() if not folder.is_symlink() and (folder / FILE).is_file()
-    )
+    return sorted(folder for folder in root.iterdir() if not folder.is_symlink() and is_run(folder))

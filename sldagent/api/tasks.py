@@ -57,6 +57,17 @@ def fetch_tasks(names: Sequence[str] = ()) -> list[dict[str, Any]]:
     return overview.fetch_tasks(names)
 
 
+def names_table(name: str | Path) -> bool:
+    """Whether a name is a table's and no run's: a file, a folder without a run, a usual ending."""
+    from sldagent.data.frames import SUFFIXES
+    from sldagent.run import is_run
+
+    path = Path(name)
+    if path.is_dir():
+        return not is_run(path)
+    return path.is_file() or path.suffix.lower() in SUFFIXES
+
+
 @contextmanager
 def table_file(table: "str | Path | pandas.DataFrame") -> Iterator[Path]:
     """A table's file; a DataFrame has one, with an index that has names, as long as this lasts."""

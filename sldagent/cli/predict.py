@@ -9,12 +9,13 @@ import click
 from sldagent import api
 from sldagent.cli._options import STORED, data_option, json_option, runs_option, unprotected_option
 from sldagent.cli._points import numbers, point
-from sldagent.errors import UsageError
+from sldagent.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from sldagent.fitted import FittedLaw
     from sldagent.run import Run
 
+_OF_TABLE = {"targets": "--target", "columns": "--column", "features": "--feature"}
 _source = click.argument("source", metavar="SOURCE")
 _level = click.option(
     "--level", type=click.FloatRange(0.5, 0.999), default=0.8, show_default=True,
@@ -172,10 +173,12 @@ def allocation_lines(row: dict[str, Any]) -> list[str]:
 
 def _open(source: str, runs: str, level: float, table: dict[str, Any]) -> "FittedLaw | Run":
     path = Path(source)
-    described = any(table[name] for name in ("targets", "columns", "features"))
-    if path.suffix.lower() == ".json" and not described:
+    said = [flag for name, flag in _OF_TABLE.items() if table[name]]
+    if path.suffix.lower() == ".json" and not said:
         return api.load_fit(path)
-    if path.is_file() or described:
+    if api.names_table(path) and (said or not path.is_dir()):
+        if not path.exists():
+            raise DataError(f"{path}: no such file")
         if not table["targets"]:
             raise UsageError("a table needs --target COLUMN")
         fitted = api.fit(
@@ -183,4 +186,8 @@ def _open(source: str, runs: str, level: float, table: dict[str, Any]) -> "Fitte
             group=table["columns"] or None, law=table["law"], level=level,
         )  # fmt: skip
         return fitted.law
-    return api.open_run(source, runs)
+    run = api.open_run(source, runs)
+    said += ["--law"] if table["law"] != "auto" else []
+    if said:
+        raise UsageError(f"{said[0]} is for a table, and '{source}' is a run")
+    return run

@@ -26,7 +26,7 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 RUN = "run"
-_SUFFIXES = (".csv", ".tsv", ".txt", ".jsonl", ".json", ".parquet")
+SUFFIXES = (".csv", ".tsv", ".txt", ".jsonl", ".json", ".parquet")
 _TENSORBOARD = re.compile(r"^run-(.+)-tag-.*$")
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 
@@ -124,7 +124,7 @@ def read_frame(path: Path) -> Frame:
 def _read_folder(folder: Path) -> Frame:
     files = table_files(folder)
     if not files:
-        raise DataError(f"{folder}: the folder has no table: *{', *'.join(_SUFFIXES)}")
+        raise DataError(f"{folder}: the folder has no table: *{', *'.join(SUFFIXES)}")
     frames = [_read_file(file) for file in files]
     names = list(frames[0].columns)
     for frame in frames:
@@ -147,7 +147,7 @@ def table_files(path: Path) -> list[Path]:
     """The file itself, or a folder's tables by name."""
     if not path.is_dir():
         return [path]
-    return sorted(f for f in path.iterdir() if f.suffix.lower() in _SUFFIXES and f.is_file())
+    return sorted(f for f in path.iterdir() if f.suffix.lower() in SUFFIXES and f.is_file())
 
 
 def _read_file(path: Path) -> Frame:

@@ -15,7 +15,7 @@ from sldagent.api import open_run
 from sldagent.cli import cli
 from sldagent.cli._results import end_lines
 from sldagent.cli.evolve import Duration
-from sldagent.errors import UsageError
+from sldagent.errors import SldagentError, UsageError
 
 HEADER = "group,unique_tokens,params,tokens,loss"
 
@@ -145,6 +145,33 @@ def test_damaged_and_renamed_runs_do_not_hide_the_others(runs: Path, tmp_path: P
     damaged = call(tmp_path, "best", "renamed")
     assert isinstance(damaged.exception, UsageError)
     assert "is damaged" in str(damaged.exception)
+
+
+def test_tables_and_runs_are_told_apart(runs: Path, tmp_path: Path) -> None:
+    at = ("--at", "params=1e9")
+    for command, *words, message in (
+        ("predict", str(tmp_path / "gone.csv"), *at, "gone.csv: no such file"),
+        ("predict", "gone.parquet", "--target", "loss", *at, "gone.parquet: no such file"),
+        ("predict", "gone.json", *at, "gone.json: cannot be read: No such file or directory"),
+        ("allocate", "gone.csv", "--flops", "1e20", "gone.csv: no such file"),
+        ("predict", "one", "--target", "loss", *at, "--target is for a table, and 'one' is a run"),
+        ("predict", str(runs / "one"), "--feature", "a=size", *at, "--feature is for a table"),
+        ("predict", "one", "--law", "power", *at, "--law is for a table"),
+        ("predict", "gone", "--target", "loss", *at, "no run 'gone'"),
+        ("predict", str(runs / "train.csv"), *at, "a table needs --target"),
+    ):
+        error = call(runs, command, *words).exception
+        assert isinstance(error, SldagentError), words
+        assert message in str(error)
+        assert error.exit_code == 2
+    folder = tmp_path / "tables"
+    folder.mkdir()
+    shutil.copy(runs / "train.csv", folder)
+    done = call(
+        runs, "predict", str(folder), "--target", "loss", "--feature", "params=size", "--law",
+        "power", *at,
+    )  # fmt: skip
+    assert done.stdout.startswith("[all_data] at params=1e+09: loss "), done.exception
 
 
 def test_a_tree_needs_a_candidate(runs: Path) -> None:
