@@ -1,4 +1,7 @@
-"""Options that several commands share; those of a search can be set as SLDAGENT_<NAME>."""
+"""Options that several commands share; those made by `option` can be set as SLDAGENT_<NAME>.
+
+What is said of one table, and consent, is typed: a variable would say it of every table.
+"""
 
 import re
 from collections.abc import Callable

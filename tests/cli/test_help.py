@@ -1,5 +1,6 @@
 """Every command says what it does, and `--help` loads nothing heavy."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -33,6 +34,21 @@ def test_every_command_has_help_that_starts_like_its_line_in_the_overview(name: 
     assert command is not None
     assert command.help is not None
     assert " ".join(command.help.split()).startswith(_COMMANDS[name][1].rstrip("."))
+
+
+def test_the_readme_says_which_options_of_a_search_can_be_set_in_the_environment() -> None:
+    command = cli.get_command(click.Context(cli), "evolve")
+    assert command is not None
+    typed = set()
+    for option in command.params:
+        name = option.opts[-1]
+        if option.envvar is None:
+            typed.add(name)
+        else:
+            assert option.envvar == "SLDAGENT_" + name.strip("-").replace("-", "_").upper()
+    words = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    _, _, words = words.partition("`SLDAGENT_<OPTION>`")
+    assert set(re.findall(r"`(--[a-z-]+)`", words.partition("\n\n")[0])) == typed
 
 
 def test_help_loads_nothing_heavy() -> None:
