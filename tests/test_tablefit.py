@@ -269,6 +269,20 @@ def test_frames_are_tables_and_points(table: Path) -> None:
     assert len(found) == 2
 
 
+def test_an_index_with_a_name_is_a_column(table: Path) -> None:
+    rows = pandas.read_csv(table)
+    fitted = api.fit(rows, targets="loss", law="chinchilla", draws=20)
+    points = rows.head(2)
+    for names, drop in (["params"], True), (["params"], False), (["tokens", "params"], True):
+        again = api.fit(rows.set_index(names, drop=drop), targets="loss", law="chinchilla",
+                        draws=20)  # fmt: skip
+        assert again.fit.params() == pytest.approx(fitted.fit.params(), rel=1e-3)
+        found = api.predict(fitted, points.set_index(names, drop=drop))
+        assert found == api.predict(fitted, points)
+    mixed = points.set_index(["params", pandas.Index([0, 1])])  # a part of it has no name
+    assert api.predict(fitted, mixed) == api.predict(fitted, points)
+
+
 def test_points_name_a_group_by_its_own_columns(tmp_path: Path) -> None:
     file = tmp_path / "runs.csv"
     levels = {("a", "adam"): 1.0, ("a", "sgd"): 2.0, ("b", "adam"): 3.0, ("b", "sgd"): 4.0}

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sldagent.api.rerunning import at_hand
-from sldagent.api.tasks import load_task, parse_roles, table_file
+from sldagent.api.tasks import load_task, parse_roles, table_file, with_index
 from sldagent.errors import UsageError
 
 if TYPE_CHECKING:
@@ -114,7 +114,8 @@ def predict(
     Args:
         source: A fit or its law (`fit`, `load_fit`), or a run, whose best program is run again.
         points: A number for every feature; where there are groups a `group`, or the columns that
-            name it. One point may stand alone; those of a DataFrame are its rows.
+            name it. One point may stand alone; those of a DataFrame are its rows, with what has a
+            name in its index.
         data: Where the rows of a run are.
         unprotected: Run a run's program even where there is no sandbox.
         level: Of a run's intervals; a fitted law has its own.
@@ -137,7 +138,7 @@ def predict(
     if isinstance(points, Mapping):
         rows = [points]
     else:
-        rows = points if isinstance(points, Sequence) else points.to_dict("records")
+        rows = points if isinstance(points, Sequence) else with_index(points).to_dict("records")
     if not isinstance(source, Run):
         return predict_fitted(source if isinstance(source, FittedLaw) else source.law, rows)
     with at_hand(source, candidate, data, unprotected) as (found, refitter):

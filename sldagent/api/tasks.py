@@ -70,14 +70,20 @@ def names_table(name: str | Path) -> bool:
 
 @contextmanager
 def table_file(table: "str | Path | pandas.DataFrame") -> Iterator[Path]:
-    """A table's file; a DataFrame has one, with an index that has names, as long as this lasts."""
+    """A table's file; a DataFrame has one as long as this lasts."""
     if isinstance(table, str | Path):
         yield Path(table)
         return
     with TemporaryDirectory() as folder:
         path = Path(folder) / "DataFrame.csv"
-        table.to_csv(path, index=any(name is not None for name in table.index.names))
+        with_index(table).to_csv(path, index=False)
         yield path
+
+
+def with_index(frame: "pandas.DataFrame") -> "pandas.DataFrame":
+    """The frame with those parts of its index as columns that have a name and are none yet."""
+    levels = [i for i, n in enumerate(frame.index.names) if not (n is None or n in frame.columns)]
+    return frame.reset_index(level=levels) if levels else frame
 
 
 def new_task(
