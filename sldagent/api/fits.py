@@ -139,6 +139,8 @@ def predict(
         rows = [points]
     else:
         rows = points if isinstance(points, Sequence) else with_index(points).to_dict("records")
+    if not rows:
+        return []
     if not isinstance(source, Run):
         return predict_fitted(source if isinstance(source, FittedLaw) else source.law, rows)
     with at_hand(source, candidate, data, unprotected) as (found, refitter):

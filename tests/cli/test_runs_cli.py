@@ -6,12 +6,13 @@ import shutil
 from pathlib import Path
 
 import click
+import pandas
 import pytest
 from click.testing import CliRunner, Result
 from contracts.scripted_runs import Driver
 
 from sldagent import driving
-from sldagent.api import open_run
+from sldagent.api import open_run, predict
 from sldagent.cli import cli
 from sldagent.cli._results import end_lines
 from sldagent.cli.evolve import Duration
@@ -145,6 +146,12 @@ def test_damaged_and_renamed_runs_do_not_hide_the_others(runs: Path, tmp_path: P
     damaged = call(tmp_path, "best", "renamed")
     assert isinstance(damaged.exception, UsageError)
     assert "is damaged" in str(damaged.exception)
+
+
+def test_a_run_predicts_nothing_at_no_points(runs: Path) -> None:
+    run = open_run("one", runs)
+    for points in ([], pandas.DataFrame(columns=["params", "tokens", "unique_tokens"])):
+        assert predict(run, points) == []
 
 
 def test_tables_and_runs_are_told_apart(runs: Path, tmp_path: Path) -> None:
