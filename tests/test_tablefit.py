@@ -573,6 +573,16 @@ def test_the_command_prints_a_report_or_json(table: Path, tmp_path: Path) -> Non
     assert len(wrong.stderr.splitlines()) == 1
 
 
+def test_points_have_no_names_that_the_law_does_not_know(table: Path, tmp_path: Path) -> None:
+    words = ("fit", str(table), "--target", "loss", "--law", "chinchilla", "--draws", "20")
+    done = sldagent(*words, "--predict", "params=1e9,tokens=1e9,zz=4", cwd=tmp_path, env=None)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.splitlines()[-1] == (
+        "sldagent: --predict: no feature or group column 'zz': params, tokens, group"
+    )
+
+
 def test_nonsense_is_refused_in_one_line(table: Path, tmp_path: Path) -> None:
     file = tmp_path / "fit.json"
     made = api.fit(table, targets=["loss"], law="chinchilla", draws=20)

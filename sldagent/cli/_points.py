@@ -1,9 +1,14 @@
 """Points and numbers that commands are given as text."""
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from sldagent import api
 from sldagent.errors import UsageError
+
+if TYPE_CHECKING:
+    from sldagent.fitted import FittedLaw
+    from sldagent.run import Run
 
 
 def numbers(text: str, option: str) -> dict[str, float]:
@@ -20,6 +25,16 @@ def numbers(text: str, option: str) -> dict[str, float]:
 def point(text: str, option: str) -> dict[str, Any]:
     """`NAME=VALUE`, several with commas between; a value can have commas, as labels do."""
     return dict(_pairs(text, option))
+
+
+def check_names(points: Sequence[Mapping[str, Any]], option: str, law: "FittedLaw | Run") -> None:
+    """Raises UsageError where a point has what is no feature of the law and names no group."""
+    known = api.point_names(law)
+    for given in points:
+        if wrong := [name for name in given if name not in known]:
+            raise UsageError(
+                f"{option}: no feature or group column '{wrong[0]}': {', '.join(known)}"
+            )
 
 
 def _pairs(text: str, option: str) -> list[tuple[str, str]]:

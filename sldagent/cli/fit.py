@@ -9,7 +9,7 @@ import click
 from sldagent import api
 from sldagent.cli._draft import short_lines
 from sldagent.cli._options import STORED, data_option, json_option, keep_option
-from sldagent.cli._points import numbers, point
+from sldagent.cli._points import check_names, numbers, point
 from sldagent.cli.predict import allocation_lines, prediction_line
 from sldagent.errors import UsageError
 
@@ -88,6 +88,7 @@ def fit(
     """  # noqa: D301
     if price is not None and (table is None or len(targets) != 1):
         raise UsageError("--price is for a TABLE with one --target")
+    wanted = [point(text, "--predict") for text in points]
     left_out = ignore if features or price is None else (*ignore, price)
     found = api.fit(
         table, task, data, features, targets, group or None, law, draws, level, left_out,
@@ -97,7 +98,8 @@ def fit(
         columns = "--feature, --group" if features else "--role, --group, --ignore"
         for line in short_lines(found.draft, f"{columns}, --limit and --keep"):
             click.echo(line, err=True)
-    predictions = api.predict(found.law, [point(text, "--predict") for text in points])
+    check_names(wanted, "--predict", found.law)
+    predictions = api.predict(found.law, wanted)
     budget = None
     if flops is not None:
         others = {k: v for text in fixed for k, v in numbers(text, "--fixed").items()}

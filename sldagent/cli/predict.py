@@ -8,7 +8,7 @@ import click
 
 from sldagent import api
 from sldagent.cli._options import STORED, data_option, json_option, runs_option, unprotected_option
-from sldagent.cli._points import numbers, point
+from sldagent.cli._points import check_names, numbers, point
 from sldagent.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -77,10 +77,7 @@ def predict(
     if not wanted:
         raise UsageError("say where: --at NAME=VALUE,… or --points FILE")
     law = _open(source, runs, level, table)
-    known = api.point_names(law)
-    for given in wanted[: len(at)]:
-        if wrong := [name for name in given if name not in known]:
-            raise UsageError(f"--at: no feature or group column '{wrong[0]}': {', '.join(known)}")
+    check_names(wanted[: len(at)], "--at", law)
     rows = api.predict(law, wanted, data, unprotected, level, candidate=candidate)
     if as_json:
         click.echo(json.dumps(rows, indent=1))
