@@ -12,7 +12,7 @@ import click
 from sldagent import api
 from sldagent.cli._options import json_option, runs_option
 from sldagent.cli._results import best_lines, counts_by_proposer
-from sldagent.errors import UsageError
+from sldagent.errors import SldagentError, UsageError
 
 if TYPE_CHECKING:
     from sldagent.run import Run
@@ -28,10 +28,16 @@ def runs() -> None:
 @json_option
 def list_(runs: str, as_json: bool) -> None:
     """List runs by name."""
-    found = api.list_runs(runs, lambda words: click.echo(f"left out: {words}", err=True))
+
+    def left_out(words: object) -> None:
+        click.echo(f"left out: {words}", err=True)
+
     rows = []
-    for run in found:
-        rows.append(_summary(run))
+    for run in api.list_runs(runs, left_out):
+        try:
+            rows.append(_summary(run))
+        except SldagentError as error:
+            left_out(error)
         run.close()
     if as_json:
         click.echo(json.dumps(rows, indent=2))

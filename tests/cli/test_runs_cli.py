@@ -146,6 +146,12 @@ def test_damaged_and_renamed_runs_do_not_hide_the_others(runs: Path, tmp_path: P
     damaged = call(tmp_path, "best", "renamed")
     assert isinstance(damaged.exception, UsageError)
     assert "is damaged" in str(damaged.exception)
+    shutil.copytree(runs / "two", tmp_path / "two")
+    result = call(tmp_path, "runs", "list")
+    assert result.exit_code == 0
+    assert [line.split()[0] for line in result.stdout.splitlines()] == ["two"]
+    assert re.search("left out: .*renamed/best/fit.json is damaged", result.stderr)
+    assert [row["name"] for row in json.loads(read(tmp_path, "runs", "list", "--json"))] == ["two"]
 
 
 def test_a_run_predicts_nothing_at_no_points(runs: Path) -> None:
