@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sldagent.data.tables import Row, csv_lines, csv_rows, is_parquet, read_parquet
+from sldagent.data.tables import Row, csv_lines, csv_rows, is_parquet, not_utf8, read_parquet
 from sldagent.data.tasks import did_you_mean
 from sldagent.data.units import is_missing, means_decimal_commas, parse_number, says_none
 from sldagent.errors import DataError
@@ -165,10 +165,8 @@ def _read_file(path: Path) -> Frame:
         else:
             header, rows, layout = _read_separated(path)
         placed = list(rows)
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"{path}: no UTF-8 text, see byte {error.start}: save it with that encoding"
-        ) from error
+    except UnicodeDecodeError:
+        raise not_utf8(path) from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
     names = _names(path, header)

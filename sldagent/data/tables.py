@@ -96,8 +96,24 @@ def csv_lines(path: Path, separator: str = ",") -> Iterator[tuple[int, list[str]
                 if cells:
                     yield start, cells
                 start = reader.line_num + 1
-        except (csv.Error, UnicodeDecodeError) as error:
+        except csv.Error as error:
             raise DataError(f"{path}, line {start}: neither CSV nor parquet: {error}") from error
+        except UnicodeDecodeError:
+            raise not_utf8(path) from None
+
+
+def not_utf8(path: Path) -> DataError:
+    """The error for a file of other text, with the line of its first byte that is not UTF-8.
+
+    A decoder that is fed in parts knows no place in the file.
+    """
+    data = path.read_bytes()
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        data = data[: error.start]
+    line = len((data + b".").splitlines())
+    return DataError(f"{path}, line {line}: no UTF-8 text: save it as UTF-8")
 
 
 def read_parquet(path: Path) -> tuple[list[str], Iterator[Row]]:

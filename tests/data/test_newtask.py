@@ -867,7 +867,10 @@ def test_what_cannot_be_done_is_one_line(
         ("x.jsonl", '{"a": 1}\n[1]\n', "line 2: not JSON lines"),
         ("x.json", "[1, 2]", "not JSON lines"),
         ("x.csv", "a,b\n1\n", "line 2: 1 cells, but the header has 2"),
-        ("x.csv", "a;b\n\xff;1\n", "no UTF-8 text, see byte 4: save it"),
+        ("x.csv", "a;b\n\xff;1\n", "x.csv, line 2: no UTF-8 text: save it as UTF-8$"),
+        ("x.csv", "a,b\r\n" + "1,2\r\n" * 20000 + "1,\xb5\r\n", "line 20002: no UTF-8 text"),
+        ("x.csv", "\xff\xfea\0,\0b\0\n\0", "line 1: no UTF-8 text: save it as UTF-8$"),
+        ("x.jsonl", '{"a": 1}\n' * 20000 + '{"a": "\xb5"}\n', "line 20001: no UTF-8 text"),
         ("x.xlsx", "PK\x03\x04 and more", "an Excel or zip file: save the sheet as CSV"),
     ],
 )

@@ -136,7 +136,12 @@ def test_lines_are_counted_after_cells_of_two_lines(toy: Task, csv_file: Path) -
         (b"note,group,size,share,bias,loss\n", "the table has no rows"),
         (b"a;b\n1;2\n", "separated by semicolons"),
         (b"a\tb\n1\t2\n", "separated by tabs"),
-        (b"\x89PNG\r\n\x1a\n\xff\xfe", "neither CSV nor parquet"),
+        (b"\x89PNG\r\n\x1a\n\xff\xfe", "line 1: no UTF-8 text: save it as UTF-8$"),
+        (b"\xff\xfes\0i\0z\0e\0\n\0", "line 1: no UTF-8 text: save it as UTF-8$"),
+        (
+            b"note,group,size,share,bias,loss\n" + b"n,g,1,0.1,1,2\n" * 9000 + b"\xb5,g\n",
+            "line 9002: no UTF-8 text",
+        ),
         (b"PAR1 and nothing else", "damaged parquet"),
     ],
 )
