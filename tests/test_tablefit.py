@@ -108,7 +108,10 @@ def test_auto_chooses_what_extrapolates(chosen: TableFit) -> None:
     ("features", "targets", "law", "error", "words"),
     [
         (["params"], ["loss"], "auto", UsageError, "--feature .* COLUMN=ROLE"),
-        (["params=sizes"], ["loss"], "auto", UsageError, "no such role; roles are: size"),
+        (["params=sizes"], ["loss"], "auto", UsageError, "--feature params=sizes: no such role"),
+        (["parms=size"], ["loss"], "auto", DataError, "--feature 'parms' is no column"),
+        (["loss=data"], ["loss"], "auto", UsageError, "named by --target and by --feature"),
+        (["params=size", "params=data"], ["loss"], "auto", UsageError, "--feature names .* twice"),
         ([], [], "auto", UsageError, "target"),
         (["params=size"], [], "auto", UsageError, "at least one"),
         (["params=size"], ["losses"], "auto", DataError, "losses"),

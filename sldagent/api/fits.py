@@ -63,8 +63,9 @@ def fit(
         groups = [] if group is None and features else group
         named = parse_roles(features, "--feature") if features else dict(roles or {})
         wishes = make_wishes(
-            targets, groups, ignore, named, limit=limit, keep=keep, others=not features
-        )
+            targets, groups, ignore, named, limit=limit, keep=keep, others=not features,
+            role_option="--feature" if features else "--role",
+        )  # fmt: skip
         with table_file(table) as path:
             draft = draft_task(path, wishes, must_cut=law == "auto")
         if limit and law != "auto":
@@ -95,7 +96,9 @@ def price_worth(
     from sldagent.data.newtask import draft_task
     from sldagent.laws.worth import worth
 
-    wishes = make_wishes(target, group or [], roles={price: "data"}, keep=keep, others=False)
+    wishes = make_wishes(
+        target, group or [], roles={price: "data"}, keep=keep, others=False, role_option="--price"
+    )
     rows = draft_task(Path(table), wishes, must_cut=False).table
     return worth(rows.x[:, 0], rows.y[:, 0], rows.groups, level=level)
 

@@ -71,6 +71,7 @@ class Wishes:
         keep: Rows that are kept.
         others: Whether columns that are not named are looked at. If not, all that they are good for
             is to tell a run that was repeated from a row that was copied.
+        role_option: The option that named the roles, for messages.
     """
 
     targets: tuple[str, ...]
@@ -81,6 +82,7 @@ class Wishes:
     limit: int | None = None
     keep: frozenset[Keep] = frozenset()
     others: bool = True
+    role_option: str = "--role"
 
     def __post_init__(self) -> None:
         if not self.targets:
@@ -92,7 +94,7 @@ class Wishes:
             ("--target", self.targets),
             ("--group", self.groups or ()),
             ("--ignore", self.ignore),
-            ("--role", tuple(self.roles)),
+            (self.role_option, tuple(self.roles)),
         ):
             for name in names:
                 if name in named:
@@ -101,13 +103,19 @@ class Wishes:
 
 
 def parse_roles(texts: Sequence[str], option: str = "--role") -> dict[str, str]:
-    """Roles by column, of texts `COLUMN=ROLE`; raises UsageError for another text."""
-    roles = {}
+    """Roles by column, of texts `COLUMN=ROLE`.
+
+    Raises:
+        UsageError: A text is another, or two are of one column.
+    """
+    roles: dict[str, str] = {}
     for text in texts:
         name, equals, role = text.rpartition("=")
         if not equals or not name:
             known = _known(Role)
             raise UsageError(f"{option} '{text}' must be COLUMN=ROLE with a role of: {known}")
+        if name in roles:
+            raise UsageError(f"{option} names column '{name}' twice")
         roles[name] = role
     return roles
 
@@ -121,11 +129,13 @@ def make_wishes(
     limit: int | None = None,
     keep: Sequence[str] = (),
     others: bool = True,
+    role_option: str = "--role",
 ) -> Wishes:
     """Wishes of plain values; raises UsageError for a role or kind of rows that does not exist."""
     for name, role in (roles or {}).items():
         if role not in list(Role):
-            raise UsageError(f"--role {name}={role}: no such role; roles are: {_known(Role)}")
+            known = _known(Role)
+            raise UsageError(f"{role_option} {name}={role}: no such role; roles are: {known}")
     for what in keep:
         if what not in list(Keep):
             raise UsageError(f"--keep {what}: no such rows; there are: {_known(Keep)}")
@@ -138,6 +148,7 @@ def make_wishes(
         limit=limit,
         keep=frozenset(map(Keep, keep)),
         others=others,
+        role_option=role_option,
     )
 
 

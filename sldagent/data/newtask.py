@@ -253,7 +253,7 @@ def _named_only(frame: Frame, wishes: Wishes) -> Frame:
     """The frame without columns that nobody named."""
     named = (*wishes.targets, *(wishes.groups or ()), *wishes.roles)
     frame.require(wishes.groups or (), "--group")
-    frame.require(wishes.roles, "--role")
+    frame.require(wishes.roles, wishes.role_option)
     return replace(frame, columns={n: c for n, c in frame.columns.items() if n in named})
 
 

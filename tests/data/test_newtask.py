@@ -11,7 +11,7 @@ from data.made_tables import SIZES, TABLES, TOKENS, chinchilla, short, write_csv
 
 from sldagent import api
 from sldagent.cuts import make_cuts
-from sldagent.data.choices import Use, make_wishes
+from sldagent.data.choices import Use, make_wishes, parse_roles
 from sldagent.data.newtask import Draft, draft_task
 from sldagent.data.sources import anchor, load_train
 from sldagent.data.tasks import list_tasks, read_task
@@ -858,6 +858,14 @@ def test_what_cannot_be_done_is_one_line(
     with pytest.raises((DataError, UsageError), match=words) as caught:
         draft(table(tmp_path, header, rows), **{"targets": ["loss"], **wishes})  # type: ignore[arg-type]
     assert "\n" not in str(caught.value)
+
+
+def test_a_column_has_one_role() -> None:
+    assert parse_roles(["a=size", "b=c=data"]) == {"a": "size", "b=c": "data"}
+    with pytest.raises(UsageError, match="--role names column 'a' twice"):
+        parse_roles(["a=size", "a=data"])
+    with pytest.raises(UsageError, match="--role a=sizes: no such role; roles are: size"):
+        make_wishes("loss", roles={"a": "sizes"})
 
 
 @pytest.mark.parametrize(
