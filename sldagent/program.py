@@ -269,28 +269,6 @@ class Program:
         # A text that parses has no NUL: neither a joined stream nor a raw text equals another.
         return hashlib.sha256(("tokens\0" + "\0".join(self._scan.code)).encode()).hexdigest()
 
-    @_cached
-    def complexity(self) -> int | None:
-        """Nodes of the block's syntax tree, docstrings left out; None where it does not parse.
-
-        Of the whole source where it has no block.
-        """
-        if self.syntax_error is not None:
-            return None
-        first, last = 0, len(self.source) + 1
-        if [marker.name for marker in self._markers] == [START, END]:
-            first, last = (marker.line for marker in self._markers)
-        count = 0
-        waiting: list[tuple[ast.AST, int]] = [(node, 0) for node in self.tree.body]
-        while waiting:
-            node, line = waiting.pop()
-            line = getattr(node, "lineno", line)  # operators have none: they are where their use is
-            if isinstance(node, ast.expr_context) or _is_string_statement(node):
-                continue
-            count += first <= line <= last
-            waiting.extend((child, line) for child in ast.iter_child_nodes(node))
-        return count
-
     def diff(self, other: "Program", before: str = "parent", after: str = "child") -> str:
         """Unified diff from this program to the other, three lines of context; empty for equals."""
         old, new = self._text.split("\n"), other._text.split("\n")
@@ -307,14 +285,6 @@ def _restored(source: str, found: Scan | None) -> Program:
 
 def _line_of(text: str, at: int) -> int:
     return text.count("\n", 0, at) + 1
-
-
-def _is_string_statement(node: ast.AST) -> bool:
-    return (
-        isinstance(node, ast.Expr)
-        and isinstance(node.value, ast.Constant)
-        and isinstance(node.value.value, str)
-    )
 
 
 def _top_names(tree: ast.Module) -> Iterator[str]:

@@ -230,7 +230,6 @@ def test_hostile_text_is_a_syntax_error_in_words_and_nothing_worse(source: str) 
     assert program.syntax_error
     assert "\n" not in program.syntax_error
     assert program.kind is None
-    assert program.complexity is None
     assert len(program.hash) == 64
 
 
@@ -283,17 +282,6 @@ def test_a_block_that_swallows_the_end_marker_is_refused() -> None:
 
 def test_deep_but_flat_text_parses() -> None:
     assert Program("x = " + "+".join(["1"] * 500) + "\n").syntax_error is None
-
-
-def test_complexity_counts_the_block_without_docstrings() -> None:
-    base = Program(WHOLE).complexity
-    assert base is not None
-    documented = WHOLE.replace("(x, p):\n", '(x, p):\n    """What it does."""\n')
-    assert Program(documented).complexity == base
-    assert Program(WHOLE.replace("print('tail')", "print('tail', 1, 2, 3)")).complexity == base
-    longer = Program(WHOLE.replace("x * p", "x * p + p"))
-    assert longer.complexity is not None
-    assert longer.complexity > base
 
 
 def test_imports_name_what_may_have_to_be_loaded() -> None:

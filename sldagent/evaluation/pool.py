@@ -1,4 +1,4 @@
-"""Pools of evaluators: in this process, or in Ray's workers."""
+"""A pool of evaluators in Ray's workers."""
 
 import contextlib
 import logging
@@ -34,32 +34,6 @@ _RAY_SETTINGS = {
     # Grandchildren of a dead worker (the sandbox's template) must not live on.
     "RAY_kill_child_processes_on_worker_exit_with_raylet_subreaper": "true",
 }
-
-
-class InlinePool:
-    """Evaluates in this process, one program at a time."""
-
-    width = 1
-
-    def __init__(self, build: Build) -> None:
-        self._evaluator = build()
-        self._queue: deque[tuple[int, Program]] = deque()
-
-    def submit(self, key: int, program: Program) -> None:
-        """Queues a program under a key of the caller's."""
-        self._queue.append((key, program))
-
-    def results(self, timeout: float | None = None) -> Iterator[tuple[int, Evaluation]]:
-        """Evaluates what is queued, in order; no time is spent waiting."""
-        while self._queue:
-            key, program = self._queue.popleft()
-            yield key, self._evaluator.evaluate(program)
-
-    def close(self) -> None:
-        """Ends the evaluator's processes."""
-        close = getattr(self._evaluator, "close", None)
-        if close is not None:
-            close()
 
 
 class _Worker:

@@ -1,8 +1,7 @@
 """How sure: bootstrap intervals of parameters, predictions and decisions."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
 import numpy as np
 
@@ -15,13 +14,6 @@ from sldagent.laws.fitting.result import evaluate
 from sldagent.laws.fitting.solve import make_batch
 
 _CHUNK = 4_000_000  # numbers in one Jacobian: 32 MB
-
-
-class Resampling(StrEnum):
-    """What a draw redraws."""
-
-    RUNS = "runs"  # clusters (or rows) with replacement, within each group
-    WILD = "wild"  # signs of the residuals; keeps the design, for few rows on a grid
 
 
 @dataclass(frozen=True)
@@ -75,13 +67,6 @@ class Bootstrap:
         ]
         return sorted(pairs, key=lambda pair: -abs(pair[2]))
 
-    def decision(
-        self, decide: Callable[[Fit], float], level: float = 0.95
-    ) -> tuple[float, float, float]:
-        """A number that follows from the law, with its percentile interval: value, low, high."""
-        low, high = ends(np.array([decide(f) for f in self.fits()]), level)
-        return decide(self.fit), float(low), float(high)
-
     def predict(self, x: Array, groups: Sequence[str] | None = None) -> Array:
         """Predictions (draws, N, T) of the law itself, without the noise of a new measurement."""
         u = self.fit.units.apply(np.asarray(x, float))
@@ -124,11 +109,10 @@ def bootstrap(
     groups: Sequence[str] | None = None,
     *,
     draws: int = 500,
-    resampling: Resampling = Resampling.RUNS,
     clusters: Sequence[str] | None = None,
     seed: int = 0,
 ) -> Bootstrap:
-    """Refits `found`'s law to redrawn rows, every draw started from `found`'s parameters.
+    """Refits `found`'s law to rows redrawn in each group, started from `found`'s parameters.
 
     Args:
         found: A fit to these rows.
@@ -136,9 +120,8 @@ def bootstrap(
         y: Targets (N,) or (N, T).
         groups: Group of each row.
         draws: Number of refits; 1,000 and more for 95 % intervals that do not move.
-        resampling: What is redrawn.
         clusters: The run of each row, where checkpoints of one run are correlated; rows of one run
-            are then redrawn (or flipped) together.
+            are then redrawn together.
         seed: Seed of the draws.
     """
     table, targets = np.asarray(x, float), np.asarray(y, float)
@@ -151,8 +134,9 @@ def bootstrap(
     u = found.units.apply(table)
     index = np.array([found.groups.index(g) for g in names])
     fitted = evaluate(found.law, u, found.values[index].transpose(1, 2, 0))
-    log = found.objective.log
-    residual = np.log(targets / np.maximum(fitted, 1e-300)) if log else targets - fitted
+    residual = targets - fitted
+    if found.objective.log:
+        residual = np.log(targets / np.maximum(fitted, 1e-300))
     size = len(found.law.parameters)
     noise = tuple(
         tuple(
@@ -168,17 +152,8 @@ def bootstrap(
         count = min(per, draws - first)
         batches = []
         for _ in range(count):
-            weight, moved = np.ones(len(table)), targets
-            if resampling is Resampling.RUNS:
-                weight = _multiplicities(members, runs, rng)
-            else:
-                flip = rng.choice([-1.0, 1.0], size=runs.max() + 1)[runs][:, None]
-                scale = np.ones((len(table), targets.shape[1]))
-                for rows in members:
-                    scale[rows] = np.sqrt(len(rows) / max(1, len(rows) - size))
-                shift = flip * residual * scale
-                moved = fitted * np.exp(shift) if log else fitted + shift
-            batches.append(make_batch(found.law, found.objective, u, moved, weight, members))
+            weight = _multiplicities(members, runs, rng)
+            batches.append(make_batch(found.law, found.objective, u, targets, weight, members))
         drawn.append(_refit(found, [b for b, _ in batches], np.stack([s for _, s in batches])))
     return Bootstrap(found, np.concatenate(drawn), noise)
 
@@ -196,7 +171,7 @@ def _multiplicities(
 
 
 def _refit(found: Fit, batches: Sequence[Batch], scales: Array) -> Array:
-    """Parameters (draws, groups, targets, p) of batches that differ in rows' weights or targets."""
+    """Parameters (draws, groups, targets, p) of batches that differ in rows' weights."""
     first = batches[0]
     whole = replace(
         first,

@@ -1,4 +1,4 @@
-"""Pools of evaluators: in this process, and in Ray's workers, which may die."""
+"""A pool of evaluators in Ray's workers, which may die."""
 
 import time
 from collections.abc import Iterator
@@ -11,14 +11,8 @@ from contracts.scripted_evaluator import build, build_broken
 
 from sldagent.candidate import Status
 from sldagent.errors import PrerequisiteError, SandboxError
-from sldagent.evaluation.pool import InlinePool, RayPool
+from sldagent.evaluation.pool import RayPool
 from sldagent.program import Program
-
-
-class TestInlinePool(PoolContract):
-    @pytest.fixture
-    def pool(self) -> InlinePool:
-        return InlinePool(build)
 
 
 @pytest.fixture(scope="module", autouse=True)
