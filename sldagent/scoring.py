@@ -12,7 +12,7 @@ _LEAST_ERROR = 1e-3  # below it no difference tells laws apart
 _PER_NUMBER = 0.01  # for each fitted parameter and each literal in the law of one target
 _NOT_FINITE = 0.1  # predictions beyond the data that are not finite
 _IMPOSSIBLE = 0.7  # predictions beyond the data that no target can have
-_TURNS = 1.4  # predictions beyond the data that turn round where no series of runs does
+_TURNS = 2.3  # predictions beyond the data that turn round where no series of runs does
 _SURELY_PERCENT = 50  # losses hardly reach it
 # Names of targets that may be any positive number.
 _TOPLESS = re.compile(
@@ -73,7 +73,7 @@ def selection_score(
     forgives a law that fails on one cut. Prices: 1 - R² larger by `_PER_NUMBER` for every parameter
     and literal, by `_NOT_FINITE` where the law does not stay finite ten times beyond the data, by
     `_IMPOSSIBLE` where it leaves `possible_range` there: twice the error of a law that stays in it;
-    by `_TURNS` where it turns round as no series of runs does: four times the error.
+    by `_TURNS` where it turns round as no series of runs does: ten times the error.
 
     Args:
         cut_r2: Pooled R² of each cut.

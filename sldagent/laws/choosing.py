@@ -25,11 +25,15 @@ from sldagent.laws.fitting import (
     units_of,
 )
 from sldagent.scoring import selection_score
+from sldagent.table import Table
+from sldagent.task import Role
+from sldagent.trends import Trend, ladder, steady_trends, turns
 
 Cut = tuple[NDArray[np.intp], NDArray[np.intp]]  # indices of the fit rows and the held-out rows
 
 TIE = 1e-4  # scores that differ by less are equal
 _KEPT = 12  # trials that are brought to their end whatever they score, more than are ever shown
+_LADDERS = 4  # rows of a group from which points go on
 _EFFORT = Effort(starts=8, polished=1, rounds=1)
 
 
@@ -42,7 +46,7 @@ class Trial:
             together; minus infinity where a prediction is not finite.
         relative_error: Mean |relative error| on the held-out rows, mean over cuts.
         score: `scoring.selection_score`, as of a search's candidates but for the prices of what a
-            law predicts beyond the data, which is not looked at here.
+            law predicts beyond the data, of which only that for turning round is looked at here.
     """
 
     law: Law
@@ -140,11 +144,12 @@ def choose(
     fair = [o for o in objectives if not o.log or np.all(targets > 0)]
     if not fair:
         raise DataError("logarithmic objectives need positive targets")
+    beyond = _Beyond(roles_for(laws, table.shape[1]), Table(table, targets, tuple(names)))
     trials: list[Trial] = []
     for law, objective in product(laws, fair):
         scores = sorted((t.score for t in trials), reverse=True)
         least = scores[_KEPT - 1] if len(scores) >= _KEPT else -np.inf
-        trial = _try(law, objective, table, targets, names, cuts, units, least)
+        trial = _try(law, objective, table, targets, names, cuts, units, least, beyond)
         trials += [] if trial is None else [trial]
     best = max(t.score for t in trials)
     ranked = sorted(
@@ -160,6 +165,28 @@ def choose(
     return Choice(tuple(ranked), chosen, len(laws) * len(fair) - len(trials))
 
 
+class _Beyond:
+    """Points that go on from the largest rows, along axes on which all series of runs agree."""
+
+    def __init__(self, roles: Sequence[Role | None], table: Table) -> None:
+        self._spread = table.y.std(axis=0)
+        self._points: list[tuple[Trend, Array, list[str]]] = []
+        for trend in steady_trends(roles, table):
+            x, groups = [], []
+            for code, name in enumerate(table.group_names):
+                points = ladder(trend, table.x[table.group_codes == code], _LADDERS)
+                x.append(points)
+                groups += [name] * len(points)
+            self._points.append((trend, np.concatenate(x), groups))
+
+    def is_steady(self, found: Fit) -> bool:
+        """Whether a fit goes on there as the runs do."""
+        return not any(
+            turns(trend, found.predict(x, groups), self._spread)
+            for trend, x, groups in self._points
+        )
+
+
 def _try(
     law: Law,
     objective: Objective,
@@ -169,10 +196,12 @@ def _try(
     cuts: Sequence[Cut],
     units: Units,
     least: float,
+    beyond: _Beyond,
 ) -> Trial | None:
     """The trial; None once its score cannot reach `least` any more."""
     scores: list[float] = []
     errors: list[float] = []
+    widest, steady = max(len(inside) for inside, _ in cuts), True
     for inside, outside in cuts:
         known = [groups[i] for i in inside]
         found = fit(
@@ -183,8 +212,10 @@ def _try(
         scores.append(pooled_r2(y[outside], predicted) if finite else -np.inf)
         size = np.maximum(np.abs(y[outside]), 1e-12)
         errors.append(float(np.mean(np.abs(predicted - y[outside]) / size)) if finite else np.inf)
+        if len(inside) == widest:
+            steady = beyond.is_steady(found)
         at_best = [*scores, *[1.0] * (len(cuts) - len(scores))]
         if selection_score(at_best, len(law.parameters), True) < least:
             return None
-    score = selection_score(scores, len(law.parameters), True)
+    score = selection_score(scores, len(law.parameters), True, steady_beyond=steady)
     return Trial(law, objective, tuple(scores), float(np.mean(errors)), score)

@@ -56,6 +56,16 @@ def test_equal_scores_go_to_fewer_parameters() -> None:
     assert choice.trials[0].score == selection_score([1.0, 1.0], 2, True)
 
 
+def test_a_law_that_turns_round_beyond_the_data_gives_way() -> None:
+    steps = np.array([[i, j] for i in range(6) for j in range(6)])
+    y = 9 - 1.04 * steps.sum(axis=1) + 0.1 * (steps**2).sum(axis=1)  # least at 5.2
+    x = 1e6 * 4.0**steps
+    (trial,) = choose([find("translog", ROLES)], x, y, None, by_budget(x)).trials
+    plain = selection_score(trial.r2, trial.parameters, True)
+    turning = selection_score(trial.r2, trial.parameters, True, steady_beyond=False)
+    assert trial.score == turning < plain
+
+
 def test_an_objective_that_resists_outliers_is_preferred_where_there_are_some() -> None:
     x, y = chinchilla_rows()
     cuts = by_budget(x)
