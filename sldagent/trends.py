@@ -19,7 +19,7 @@ FACTORS = (1.0, 2.0, 4.0, 8.0)  # of the largest runs, at which a law is looked 
 _SERIES, _LEVELS = 4, 3  # of an axis and of a series, so that they tell something
 # Of all that targets rise and fall along an axis, what is left when the two are set off.
 _ONE_WAY = 0.95
-_BACK = 0.05  # of a target's spread, by which a law goes back beyond the data
+_BACK = 0.05  # of a target's spread, by which a law goes back beyond the data, in the mean of rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,14 @@ def _way(axis: int, table: Table, target: Floats) -> int:
     return ways.pop()
 
 
+def spread_within(table: Table) -> Floats:
+    """Standard deviation of each target (T,) about the means of its groups."""
+    codes = table.group_codes
+    counts = np.bincount(codes)[:, None]
+    means = np.stack([np.bincount(codes, target) for target in table.y.T], axis=1) / counts
+    return np.asarray((table.y - means[codes]).std(axis=0))
+
+
 def ladder(trend: Trend, x: Floats, count: int) -> Floats:
     """Points that go on along the trend from up to `count` of the largest rows of `x` (N, F).
 
@@ -90,8 +98,8 @@ def turns(trend: Trend, predicted: Floats, spread: Floats) -> bool:
     Args:
         trend: The axis, and which way targets go along it.
         predicted: Predictions (K, T) for the points of one or several ladders.
-        spread: Standard deviation of each target (T,).
+        spread: From `spread_within`.
     """
     steps = np.diff(predicted.reshape(-1, len(FACTORS), predicted.shape[1]), axis=1)
     back = np.maximum(0.0, -steps * np.array(trend.ways)).sum(axis=1)
-    return bool((np.median(back, axis=0) > _BACK * spread).any())
+    return bool((back.mean(axis=0) > _BACK * spread).any())

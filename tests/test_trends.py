@@ -5,7 +5,7 @@ import pytest
 
 from sldagent.table import Table
 from sldagent.task import Role
-from sldagent.trends import FACTORS, Trend, ladder, steady_trends, turns
+from sldagent.trends import FACTORS, Trend, ladder, spread_within, steady_trends, turns
 
 ROLES = (Role.SIZE, Role.DATA)
 X = np.array([[n, d] for n in (1e6, 1e7, 1e8, 1e9) for d in (1e8, 1e9, 1e10, 1e11)])
@@ -42,6 +42,12 @@ def test_a_ladder_goes_on_from_the_largest_rows() -> None:
     assert points.shape == (2 * len(FACTORS), 2)
     assert points[:4, 1].tolist() == [1e11, 2e11, 4e11, 8e11]
     assert points[::4, 0].tolist() == [1e6, 1e9]
+
+
+def test_spread_is_that_of_groups() -> None:
+    y = np.array([1.0, 3.0, 101.0, 103.0])[:, None]
+    made = Table(np.ones((4, 1)), y, ("a", "a", "b", "b"))
+    assert spread_within(made).tolist() == [1.0]
 
 
 @pytest.mark.parametrize(("turn", "expected"), [(0.3, True), (0.01, False), (0.0, False)])

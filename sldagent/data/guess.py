@@ -71,7 +71,7 @@ def guess_columns(frame: Frame, wishes: Wishes) -> list[Choice]:
     """
     frame.require(wishes.groups or (), "--group")
     frame.require(wishes.ignore, "--ignore")
-    frame.require(wishes.roles, "--role")
+    frame.require(wishes.roles, wishes.role_option)
     shares = _shares(frame, wishes)
     choices = {name: _one(frame, name, wishes, shares) for name in frame.columns}
     _leave_out_steps(wishes, choices)
@@ -92,9 +92,7 @@ def _one(frame: Frame, name: str, wishes: Wishes, shares: dict[str, float]) -> C
     if name in wishes.ignore:
         return Choice(name, Use.LEFT_OUT, "asked for")
     if name in wishes.roles:
-        return _asked(frame, name, wishes.roles[name], guess, shares)
-    if not wishes.others:
-        return Choice(name, Use.LEFT_OUT, "not asked for")
+        return _asked(frame, name, wishes, guess, shares)
     filled = ~frame.missing(name)
     if not filled.any():
         return Choice(name, Use.LEFT_OUT, "empty")
@@ -129,11 +127,12 @@ def _one(frame: Frame, name: str, wishes: Wishes, shares: dict[str, float]) -> C
 
 
 def _asked(
-    frame: Frame, name: str, role: Role, guess: NameGuess | None, shares: dict[str, float]
+    frame: Frame, name: str, wishes: Wishes, guess: NameGuess | None, shares: dict[str, float]
 ) -> Choice:
+    role, option = wishes.roles[name], wishes.role_option
     numbers = frame.numbers(name)
     if not np.isfinite(numbers).any():
-        raise DataError(f"{frame.origin}: --role {name}={role}: the column holds no numbers")
+        raise DataError(f"{frame.origin}: {option} {name}={role}: the column holds no numbers")
     unit = guess.unit if guess is not None and guess.role is role else ""
     if not unit and role in _SCALES:
         unit = multiple_by_name(name)

@@ -26,7 +26,7 @@ from sldagent.sandbox.protocol import End, Job, Outcome, Sandbox
 from sldagent.scoring import possible_range, selection_score
 from sldagent.table import Table
 from sldagent.task import Task
-from sldagent.trends import Trend, turns
+from sldagent.trends import Trend, spread_within, turns
 
 Floats = NDArray[np.float64]
 
@@ -317,7 +317,7 @@ class SandboxEvaluator:
         for call, values in zip(self._questions.calls, predicted, strict=True):
             if call.trend is not None:
                 along.setdefault(call.trend, []).append(values)
-        spread = self.table.y.std(axis=0)
+        spread = spread_within(self.table)
         turning = [
             self.task.feature_names[trend.axis]
             for trend, values in along.items()

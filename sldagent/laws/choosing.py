@@ -27,7 +27,7 @@ from sldagent.laws.fitting import (
 from sldagent.scoring import selection_score
 from sldagent.table import Table
 from sldagent.task import Role
-from sldagent.trends import Trend, ladder, steady_trends, turns
+from sldagent.trends import Trend, ladder, spread_within, steady_trends, turns
 
 Cut = tuple[NDArray[np.intp], NDArray[np.intp]]  # indices of the fit rows and the held-out rows
 
@@ -169,7 +169,7 @@ class _Beyond:
     """Points that go on from the largest rows, along axes on which all series of runs agree."""
 
     def __init__(self, roles: Sequence[Role | None], table: Table) -> None:
-        self._spread = table.y.std(axis=0)
+        self._spread = spread_within(table)
         self._points: list[tuple[Trend, Array, list[str]]] = []
         for trend in steady_trends(roles, table):
             x, groups = [], []
