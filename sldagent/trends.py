@@ -100,6 +100,7 @@ def turns(trend: Trend, predicted: Floats, spread: Floats) -> bool:
         predicted: Predictions (K, T) for the points of one or several ladders.
         spread: From `spread_within`.
     """
-    steps = np.diff(predicted.reshape(-1, len(FACTORS), predicted.shape[1]), axis=1)
-    back = np.maximum(0.0, -steps * np.array(trend.ways)).sum(axis=1)
+    with np.errstate(invalid="ignore"):  # infinite ones have a price of their own
+        steps = np.diff(predicted.reshape(-1, len(FACTORS), predicted.shape[1]), axis=1)
+        back = np.maximum(0.0, -steps * np.array(trend.ways)).sum(axis=1)
     return bool((back.mean(axis=0) > _BACK * spread).any())
