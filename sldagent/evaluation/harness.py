@@ -13,6 +13,7 @@ import builtins
 import linecache
 import os
 import random
+import re
 import secrets
 import sys
 import types
@@ -55,6 +56,7 @@ random.seed = random._inst.seed  # type: ignore[attr-defined, unused-ignore]
 secrets.token_bytes = lambda nbytes=None: entropy(32 if nbytes is None else nbytes)
 
 _SEEDED = random.Random(0).getstate()
+_CHANCE = re.compile("rand|secrets|uuid|scipy")  # random, urandom, default_rng behind np.random
 
 
 class _Failure(Exception):
@@ -182,10 +184,14 @@ class _Law:
         module = _load(header["source"])
         self.features, self.targets = header["features"], header["targets"]
         self.frozen = header["kind"] == "law"
+        # Rows go one by one, and seeding takes five times as long as a law: only where the text
+        # names what could draw. One that hides it may draw otherwise each time, and is rejected.
+        self.draws = _CHANCE.search(header["source"]) is not None
         self.call = module.law if self.frozen else module.scaling_law_func
 
     def __call__(self, x: np.ndarray, params: np.ndarray, group: str) -> np.ndarray:
-        _seed()
+        if self.draws:
+            _seed()
         if not self.frozen:
             return _shaped(self.call(x.copy(), params.copy()), len(x), len(self.targets))
         rows = [dict(zip(self.features, row, strict=True)) for row in x.tolist()]
