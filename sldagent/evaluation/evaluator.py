@@ -6,6 +6,7 @@
 Children return numbers; every verdict is made here from what separate children returned.
 """
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -387,10 +388,6 @@ def _array(data: bytes, shape: tuple[int, ...] | None) -> Floats:
     """The bytes as float64 of this shape; a child that sent anything else failed."""
     if shape is None or not all(type(n) is int and 0 <= n <= 1 << 24 for n in shape):
         raise Failed(Status.INVALID, "the program's process sent an impossible shape")
-    if (
-        len(shape) > 8
-        or (0 in shape and shape != (0,))
-        or len(data) != 8 * int(np.prod(shape, dtype=object))
-    ):
+    if len(shape) > 8 or (0 in shape and shape != (0,)) or len(data) != 8 * math.prod(shape):
         raise Failed(Status.INVALID, "the program's process sent the wrong number of numbers")
     return np.frombuffer(data, dtype=np.float64).reshape(shape)
