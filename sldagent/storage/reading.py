@@ -94,11 +94,15 @@ class Reading:
         return [found[number] for number in numbers]
 
     def _short(self, query: Select[Any]) -> Iterator[dict[str, Any]]:
+        names = [column.name for column in _SHORT]
+        at = names.index("number")
         with self._engine.connect() as connection:
-            for rows in connection.execute(query).mappings().partitions(_CHUNK):
-                links = self._links([row["number"] for row in rows])
+            for rows in connection.execute(query).partitions(_CHUNK):
+                links = self._links([row[at] for row in rows], "parent")
                 for row in rows:
-                    yield {**row, "parents": links.get((row["number"], "parent"), [])}
+                    values = dict(zip(names, row, strict=True))
+                    values["parents"] = links.get((row[at], "parent"), [])
+                    yield values
 
     def numbers(self) -> list[int]:
         """Numbers of all candidates, sorted."""
@@ -344,8 +348,10 @@ class Reading:
         query = select(table.c.hash, table.c.source).where(table.c.hash.in_(set(hashes)))
         return {row[0]: Program(row[1]) for row in self._all(query)}
 
-    def _links(self, numbers: Sequence[int]) -> dict[tuple[int, str], list[int]]:
-        """By child and kind, the candidates that it is linked to, in their order."""
+    def _links(
+        self, numbers: Sequence[int], kind: str | None = None
+    ) -> dict[tuple[int, str], list[int]]:
+        """By child and kind, or of one kind, the candidates that it is linked to, in order."""
         edge = schema.edge
         links: dict[tuple[int, str], list[int]] = {}
         for start in range(0, len(numbers), _CHUNK):
@@ -354,8 +360,10 @@ class Reading:
                 .where(edge.c.child.in_(numbers[start : start + _CHUNK]))
                 .order_by(edge.c.child, edge.c.place, edge.c.parent)
             )
-            for child, kind, parent in self._all(query):
-                links.setdefault((child, kind), []).append(parent)
+            if kind is not None:
+                query = query.where(edge.c.kind == kind)
+            for child, of, parent in self._all(query):
+                links.setdefault((child, of), []).append(parent)
         return links
 
     def _all(self, query: Select[Any]) -> Sequence[Any]:
