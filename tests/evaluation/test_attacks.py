@@ -204,6 +204,27 @@ def test_a_law_depends_on_its_row_and_parameters_only(name: str, judge: SandboxE
     assert "group '" in evaluation.reason
 
 
+HIDDEN = """
+import numpy as np
+DRAW = getattr(np, "ra" + "ndom").standard_normal
+def features(x):
+    return np.stack([np.ones(len(x)), (x[:, 0] / 1e6) ** -0.3, (x[:, 1] / 1e8) ** -0.3], axis=1)
+def scaling_law_func(x, p):
+    return features(x) @ p + CHANCE
+def fit_scaling_law(x, y):
+    return np.linalg.lstsq(features(x), y, rcond=None)[0]
+"""
+
+
+def test_a_generator_that_hides_its_name_is_not_seeded_and_so_noticed(
+    judge: SandboxEvaluator,
+) -> None:
+    assert judge.evaluate(Program(HIDDEN.replace("CHANCE", "0"))).status is OK
+    evaluation = judge.evaluate(Program(HIDDEN.replace("CHANCE", "1e-3 * DRAW(len(x))")))
+    assert evaluation.status is REJECTED
+    assert "must depend on its own row and parameters only" in evaluation.reason
+
+
 def test_a_constant_from_a_seeded_generator_is_a_constant(judge: SandboxEvaluator) -> None:
     assert judge.evaluate(predicting("y + 1e-3 * random.random()", STATE)).status is OK
 
