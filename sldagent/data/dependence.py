@@ -49,8 +49,7 @@ def leave_out_determined(
     kept = {c.name: c for c in _features(choices)}
     z = {name: _centred(_scaled(kept[name], values), codes) for name, values in columns.items()}
     reasons: dict[str, str] = {}
-    levels = {name: len(np.unique(values)) for name, values in columns.items()}
-    for name in sorted(reversed(kept), key=lambda n: _worth(kept[n], levels[n]), reverse=True):
+    for name in sorted(reversed(kept), key=lambda n: _worth(kept[n], columns[n]), reverse=True):
         if name in asked or kept[name].role is Role.FRACTION:
             continue
         others = [n for n, c in kept.items() if n != name and c.role is not Role.FRACTION]
@@ -58,7 +57,8 @@ def leave_out_determined(
         alike = [n for n in others if kept[n].role is role and role in _SINGLE]
         loose = [] if kept[name].sure else [n for n in others if n not in alike]
         reason = (
-            _same(name, alike, z)
+            _made_of(name, [] if kept[name].sure else others, columns, codes)
+            or _same(name, alike, z)
             or _in_order(name, loose, z, codes)
             or _reason(name, others, z, columns, codes, near=is_derived(name) or bool(alike))
             or _surface(name, others, z, codes, _left_of(kept[name], columns[name]))
@@ -70,6 +70,25 @@ def leave_out_determined(
         replace(c, use=Use.LEFT_OUT, role=None, why=reasons[c.name]) if c.name in reasons else c
         for c in choices
     ]
+
+
+def _made_of(
+    name: str, others: list[str], columns: dict[str, Floats], codes: NDArray[np.intp]
+) -> str:
+    """Why a feature is but others together, as a total length is; empty where it is not."""
+    keys = len(np.unique(np.column_stack([codes, columns[name]]), axis=0))
+    if keys > len(codes) / 2:
+        return ""
+    parts = []
+    for other in others:
+        both = np.column_stack([codes, columns[name], columns[other]])
+        if len(np.unique(both, axis=0)) == keys and len(np.unique(columns[other])) > 1:
+            parts.append(other)
+    # Two that say the same, as layers and width may, are one part.
+    apart = len(parts) > 1 and not all(
+        _is_function(columns[n], columns[parts[0]], codes) for n in parts[1:]
+    )
+    return f"made of {' and '.join(parts)}" if apart else ""
 
 
 def _same(name: str, alike: list[str], z: dict[str, Floats]) -> str:
@@ -192,20 +211,23 @@ def _is_function(values: Floats, of: Floats, codes: NDArray[np.intp]) -> bool:
     return bool(abs(signs.sum()) > _ORDERED * np.abs(signs).sum())
 
 
-def _worth(choice: Choice, levels: int) -> tuple[int, float, int]:
+def _worth(choice: Choice, values: Floats) -> tuple[int, float, int, float]:
     """The order in which features are left out, the highest first.
 
     Of those whose names say nothing the one of most values goes first: it was made of the others.
+    Of two with as many, as qubits and amplitudes, the one goes whose values are nearer together.
     """
     roles = (Role.SIZE, Role.DATA, Role.LOGGED, Role.UNIQUE_DATA, Role.COUNT, Role.RATE, Role.BATCH)
     guess = guess_by_name(choice.name)
     step = guess is not None and guess.meaning is Meaning.STEP
     if not choice.sure:
-        return (int(step), len(roles), levels)
+        low, high = float(values.min()), float(values.max())
+        near = -high / low if low > 0 else 0.0
+        return (int(step), len(roles), len(np.unique(values)), near)
     rank: float = roles.index(choice.role) if choice.role in roles else len(roles)
     if choice.role is Role.SIZE and not counts_parameters(choice.name):
         rank += 0.5  # "model" has names or rounded numbers
-    return (2 if is_derived(choice.name) else int(step), rank, 0)
+    return (2 if is_derived(choice.name) else int(step), rank, 0, 0.0)
 
 
 def _is_shape(choice: Choice) -> bool:

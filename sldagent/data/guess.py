@@ -14,13 +14,15 @@ from sldagent.data.naming import (
     Meaning,
     NameGuess,
     can_be_none,
+    counts_machines,
     guess_by_name,
     is_clock,
     is_shape,
+    is_time,
     multiple_by_name,
     words_of,
 )
-from sldagent.data.units import parse_number
+from sldagent.data.units import multiple_of, parse_number
 from sldagent.errors import DataError
 from sldagent.scales import AS_IT_IS, offset_of
 from sldagent.task import Role
@@ -42,6 +44,7 @@ _ROWS_OF_CONSTANT = 1.5
 # Labels name the values of a feature whose largest is so many times its least.
 _APART = 2.0
 _MANY = 2e4  # of what a model has, a layer's units say, there are fewer
+_YEARS = 1900, 2100  # that are dates
 _DIMENSIONS = 1_000  # `d` stands for a dimension up to here, beyond for the size of a data set
 _LABELS, _YES_OR_NO = "labels", "yes or no"
 _REASONS = {
@@ -110,13 +113,17 @@ def _one(frame: Frame, name: str, wishes: Wishes, shares: dict[str, float]) -> C
         return Choice(name, Use.FEATURE, why, Role.FRACTION, "share", factor=shares[name])
     numbers = frame.numbers(name)[filled]
     if guess is not None and is_planned(frame, name):
-        if guess.meaning is Meaning.CLOCK and guess.role is not None:
+        dates = _YEARS[0] <= numbers.min() <= numbers.max() <= _YEARS[1]
+        if guess.meaning is Meaning.CLOCK and guess.role is not None and not dates:
             return _by_value(name, numbers, guess)
         if guess.meaning is Meaning.RESULT:  # the loss of a teacher, or of the model begun with
             why = "named as a result, but of few values: planned"
             return replace(_by_value(name, numbers, None), why=why)
     if guess is not None and guess.meaning is Meaning.LABEL and is_planned(frame, name):
         return Choice(name, Use.LEFT_OUT, _LABELS)  # of a language or a corpus, by its number
+    if counts_machines(name) and any(is_time(target) for target in wishes.targets):
+        why = "what a time depends on"
+        return replace(_by_value(name, numbers, None), role=Role.COUNT, why=why, sure=True)
     if guess is not None and guess.meaning in _REASONS:
         return Choice(name, Use.LEFT_OUT, _REASONS[guess.meaning])
     if guess is None and "_".join(words_of(name)) == "group":
@@ -190,12 +197,17 @@ def _by_value(name: str, numbers: Floats, guess: NameGuess | None) -> Choice:
         if none:
             why += f"; laws see {name} + {offset_of(finite, role):g}, for zero has no powers"
         return Choice(name, Use.FEATURE, why, role, guess.unit)
+    multiple = multiple_of(multiple_by_name(name))
     if low < 0 or (finite == 0).mean() > _FEW:
         role, why = Role.LOGGED, "its values, at zero or below; taken as they are"
     elif re.match(r"N(?![a-z])", name) and high > _MANY:
         role, why = Role.SIZE, "its name and values, N is a number of parameters"
-    elif whole and words_of(name)[:1] in (["n"], ["num"]) and high > _MANY:
+    elif whole and words_of(name)[:1] in (["n"], ["num"]) and high * multiple > _MANY:
         role, why = Role.DATA, "its name and values, a large number of something"
+    elif multiple > 1 and words_of(name)[:1] in (["n"], ["num"]):
+        role, why = Role.DATA, "its name, a large number of something"
+    elif multiple > 1e3:
+        role, why = Role.SIZE, "its name, millions of something"
     elif whole and high < 1e6:
         role, why = Role.COUNT, "its values, small whole numbers"
     elif high <= 1:

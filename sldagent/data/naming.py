@@ -50,10 +50,11 @@ _PATTERNS = [
         (
             Meaning.CLOCK,
             None,
-            r"walltime|wall clock|(?<!test )time(?! steps?| tokens?)|date|datetime",
+            r"walltime|wall clock|(?<!test |lead )time(?! steps?| tokens?)|date|datetime",
         ),
-        (Meaning.CLOCK, None, r"timestamp|created|updated|runtime|days ago|elapsed|latency|years?"),
-        (Meaning.CLOCK, Role.DATA, r"duration|seconds|secs|minutes|hours"),  # if planned: of speech
+        (Meaning.CLOCK, None, r"timestamp|created|updated|runtime|days ago|elapsed|latency"),
+        # If planned: of speech, of weather, ahead.
+        (Meaning.CLOCK, Role.DATA, r"duration|seconds|secs|minutes|hours|years?|lead time"),
         (
             Meaning.CLOCK,
             Role.DATA,
@@ -61,7 +62,11 @@ _PATTERNS = [
             r"|(?:fit|train|training|eval|run|step|total) (?:mins?|h|hrs?)$",
         ),
         (Meaning.CAUSE, Role.LOGGED, r"^(?:log|ln|log10|log2|logn|logd|logc)"),
-        (Meaning.NOTE, None, r"grad norm|mfu|throughput|(?:memory|mem)(?! tokens?| size| slots?)"),
+        (
+            Meaning.NOTE,
+            None,
+            r"grad norm|mfu|throughput|(?:memory|mem|rss|vram)(?! tokens?| size| slots?)",
+        ),
         (
             Meaning.NOTE,
             None,
@@ -72,6 +77,7 @@ _PATTERNS = [
         (Meaning.NOTE, None, r"notes?|comments?|tags?|user|author|url|link|(?<!drop )path"),
         (Meaning.RESULT, None, r"loss|losses|ppl|perplexity|acc|accuracy|error|err|nll|bpb|bpc"),
         (Meaning.RESULT, None, r"scores?|f1|bleu|rouge|auc|brier|reward|em|r2|mse|rmse|mae"),
+        (Meaning.RESULT, None, r"s?mape|mase|wape|crps|(?:resp(?:onse)?|output|gen) len(?:gth)?"),
         (Meaning.RESULT, None, r"exact match|cross entropy|xent|win rate|elo|(?:pass|hr) [0-9]+"),
         (Meaning.RESULT, None, r"top ?[15]|recall|ndcg|mrr|map|ap ?[0-9]*|m?iou|s?fid|^is$"),
         (Meaning.RESULT, None, r"wer|cer|ter|chrf|meteor|cider|psnr|ssim|lpips|spearman|pearson"),
@@ -93,7 +99,7 @@ _PATTERNS = [
         (Meaning.RUN, None, r"unnamed(?: 0)?|index|idx|row"),
         (Meaning.RUN, None, r"runs?|experiment|exp|job|uid|uuid|hash$|^(?:id|name)$"),
         (Meaning.LABEL, None, r"id|name"),
-        (Meaning.DERIVED, Role.DATA, r"(?:tok(?:en)?s?|data) (?:per|to) (?:param|model)\w*"),
+        (Meaning.DERIVED, Role.DATA, r"(?:\w+ per|(?:tok(?:en)?s?|data) to) (?:param|model)\w*"),
         (Meaning.CAUSE, Role.UNIQUE_DATA, r"(?:unique|uniq|distinct)(?: \w+)*|u|u d|d u"),
         (Meaning.CAUSE, Role.FRACTION, r"frac|fractions?|shares?|proportions?|prop|ratio|pct"),
         (Meaning.CAUSE, Role.FRACTION, r"percent|percentage|mix|mixture|dropout|sparsity"),
@@ -127,7 +133,7 @@ _PATTERNS = [
             Role.DATA,
             r"rows|points|obs|observations|ratings|snippets|patches|instances|rounds|sweeps",
         ),
-        (Meaning.CAUSE, Role.DATA, r"^d$"),
+        (Meaning.CAUSE, Role.DATA, r"^d$|(?:un)?labell?ed|audio|speech"),
         (Meaning.CAUSE, Role.SIZE, r"model|sizes?|^n$|weights"),
     )
 ]
@@ -150,6 +156,9 @@ _KINDS_OF_SIZE = ("active", "activated", "total", "dense", "base", "encoder", "d
 _SHAPE = re.compile(
     rf"\b(?:{_PARTS}|heads?|layers?|depth|width|hidden|d (?:model|ff)|dim|embd|rank)\b"
 )
+_MACHINES = re.compile(
+    r"^(?:n|num|number of|total)? ?(?:gpus?|tpus?|devices?|nodes?|cores?|threads?|ranks?|workers?)$"
+)
 _LOGARITHMS = {"log10": "log10", "log2": "log2"}
 
 
@@ -162,6 +171,8 @@ def words_of(name: str) -> list[str]:
 
 def guess_by_name(name: str) -> NameGuess | None:
     """What the name of a column says; None where it says nothing."""
+    if "@" in name:  # recall@10, P@L
+        return NameGuess(Meaning.RESULT)
     words, multiple = words_of(name), multiple_by_name(name)
     text = " ".join(words[:-1] if multiple else words)
     if multiple and text in _KINDS_OF_SIZE:
@@ -192,6 +203,19 @@ def can_be_none(name: str, role: Role | None) -> bool:
     guess = guess_by_name(name)
     spent = guess is not None and guess.meaning in (Meaning.STEP, Meaning.DERIVED)
     return role in CAN_BE_ZERO and not spent
+
+
+def counts_machines(name: str) -> bool:
+    """Whether a column says on how many processors something ran, by its name."""
+    return bool(_MACHINES.search(" ".join(words_of(name))))
+
+
+def is_time(name: str) -> bool:
+    """Whether a target is a time or a rate, which the number of processors has a bearing on."""
+    text = " ".join(words_of(name))
+    return is_clock(name) or bool(
+        re.search(r"\b(?:per (?:sec(?:ond)?s?|s|step)|speed ?up)\b", text)
+    )
 
 
 def is_shape(name: str) -> bool:

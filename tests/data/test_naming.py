@@ -25,12 +25,12 @@ CAUSES = {
 }
 MEANINGS = {
     Meaning.DERIVED: (
-        "flops C compute tokens_per_param tok_per_param size_MB train_gflops totalPFLOPs macs"
+        "flops C compute tokens_per_param residuesPerParam size_MB train_gflops totalPFLOPs macs"
     ),
     Meaning.STEP: "step _step global_step train/global_step iteration",
     Meaning.RESULT: (
         "loss val/loss train_loss ppl accuracy eval/nll top5 "
-        "HR@10 FID-50k mean_return val_sd test_acc_sem"
+        "HR@10 FID-50k mean_return val_sd test_acc_sem contactP@L MASE resp_len"
     ),
     Meaning.RUN: "run run_id Name id experiment hash",
     Meaning.LABEL: "dataset_name env_id",
@@ -38,7 +38,8 @@ MEANINGS = {
     Meaning.STATE: "State status",
     Meaning.CLOCK: "Wall_time _timestamp _runtime Created gpu_hours date fit_s wall_h train_hrs",
     Meaning.NOTE: (
-        "usd cost price_eur grad_norm tokens_per_sec Notes Tags tokens/s s/it git_commit best_ckpt"
+        "usd cost price_eur grad_norm tokens_per_sec Notes Tags tokens/s s/it git_commit best_ckpt "
+        "qps max_rss_gb"
     ),
 }
 

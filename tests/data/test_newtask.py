@@ -241,6 +241,32 @@ def test_of_a_product_and_its_factors_the_product_is_left_out(tmp_path: Path) ->
     assert reason(made, "proposals") == "proportional to cities × tries"
 
 
+def test_a_sum_is_made_of_its_parts(tmp_path: Path) -> None:
+    rows = [(c, h, c + h, (2 + 40 / c) * h**0.3 + 1e-3 * i)
+            for c in (64, 128, 256, 512) for h in (8, 16, 32, 64) for i in range(3)]  # fmt: skip
+    made = draft(table(tmp_path, "ctx_len horizon total_len err", rows), ["err"])
+    assert roles(made) == "ctx_len=count horizon=count"
+    assert reason(made, "total_len") == "made of ctx_len and horizon"
+
+
+def test_processors_are_a_feature_of_times_only(tmp_path: Path) -> None:
+    rows = [(n, 2**n, g, 2.0**n / g / 1e6 + 0.3 * np.log2(2 * g))
+            for n in range(20, 28) for g in (1, 2, 4, 8)]  # fmt: skip
+    made = draft(table(tmp_path, "q amplitudes n_gpu wall_clock_s", rows), ["wall_clock_s"])
+    assert roles(made) == "amplitudes=size n_gpu=count"
+    assert reason(made, "q").startswith("moves as amplitudes does")
+    other = draft(table(tmp_path, "q amplitudes n_gpu loss", rows))
+    assert reason(other, "n_gpu") == "a note or the machine's, by its name"
+
+
+def test_years_are_data_or_dates(tmp_path: Path) -> None:
+    rows = [(p, y, 2018 - y, 100 / p**0.3 + 50 / y**0.4)
+            for p in (5, 15, 50, 150) for y in (3, 6, 12, 20) for _ in range(2)]  # fmt: skip
+    made = draft(table(tmp_path, "P_[M] training_years first_year rmse", rows), ["rmse"])
+    assert roles(made) == "P_[M]=size training_years=data"
+    assert reason(made, "first_year") == "a time, by its name"
+
+
 def test_a_high_power_of_what_hardly_varies_makes_up_nothing(tmp_path: Path) -> None:
     rows = [(v, c, c * v**0.08, 5 - 0.1 * np.log(v) + c**-0.2)
             for v in (4096, 8192, 16384, 32768, 65536)
