@@ -22,8 +22,9 @@ from sldagent.evolution.migration import Exchange, Reseeding, Ring
 from sldagent.evolution.places import Places
 from sldagent.evolution.search import Generation, SearchConfig
 from sldagent.evolution.selection import BestExemplars, RankSelection
+from sldagent.garbage import seldom_collecting
 from sldagent.journal import StoreJournal
-from sldagent.program import Program, seldom_collecting
+from sldagent.program import Program
 from sldagent.proposing.base import Proposer, Start
 from sldagent.proposing.replay import Recorder, Replay
 from sldagent.run import PROMPTS, TASKS, Run

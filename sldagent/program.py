@@ -2,13 +2,11 @@
 
 import ast
 import difflib
-import gc
 import hashlib
 import re
 import threading
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -51,21 +49,6 @@ class _cached(Generic[T]):
         value: T = self._compute(instance)
         instance.__dict__[self._name] = value  # found first from now on
         return value
-
-
-@contextmanager
-def seldom_collecting() -> Iterator[None]:
-    """Has the garbage collector look seldom while many programs are parsed.
-
-    A syntax tree is ten thousand objects: a search for cycles after every few hundred of them takes
-    three times as long as parsing.
-    """
-    before = gc.get_threshold()
-    gc.set_threshold(100_000, 20, 20)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
 
 
 class ProgramKind(StrEnum):

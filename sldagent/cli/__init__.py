@@ -19,6 +19,7 @@ from typing import Any
 import click
 
 from sldagent.errors import SldagentError, SourceWarning
+from sldagent.garbage import seldom_collecting
 
 # command -> (module, one line for the overview; the command's own help must start with it)
 _COMMANDS = {
@@ -47,9 +48,6 @@ _COMMANDS = {
     "runs": ("sldagent.cli.runs", "List, show, compare and remove runs."),
     "tasks": ("sldagent.cli.tasks", "List, show, check, fetch and make discovery tasks."),
 }
-
-
-_COLLECT_AFTER = 50_000  # new objects; the default of 700 is for far smaller programs
 
 
 class _LazyGroup(click.Group):
@@ -84,13 +82,11 @@ def cli(debug: bool) -> None:
 
 def main() -> None:
     """Entry point: runs a command and turns errors into one line and an exit code."""
-    # Libraries make hundreds of thousands of objects that stay: looking for cycles among them
-    # while they load, and once more on the way out, is a fifth of the time of a short command.
-    gc.set_threshold(_COLLECT_AFTER)
-    atexit.register(gc.freeze)
+    atexit.register(gc.freeze)  # or all that was loaded is searched once more on the way out
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
-        _run()
+        with seldom_collecting():
+            _run()
     except SystemExit as end:
         # Ray has a handler of its own while it starts; it leaves with the signal's bare number.
         if end.code == signal.SIGTERM:

@@ -90,14 +90,20 @@ def drop_diverged(frame: Frame, wishes: Wishes) -> tuple[Frame, list[Finding]]:
         huge = values > highest
         if not huge.any() or (narrow and _is_explained(frame, huge, wishes)):
             continue
-        what = f"{name} is {values[huge].min():.4g} and more in {rows_of(huge)}"
-        what += f" ({places(frame, huge)}), and {highest:.4g} at most elsewhere"
-        if Keep.DIVERGED in wishes.keep:
-            found.append(Finding(what, "kept", "leave out --keep diverged"))
-        else:
-            found.append(Finding(what, "taken for diverged, left out", "--keep diverged"))
-            out |= huge
-    return frame.rows(~out), found
+        found.append(diverged(frame, name, huge, f"{highest:.4g} at most elsewhere", wishes))
+        out |= huge
+    return frame if Keep.DIVERGED in wishes.keep else frame.rows(~out), found
+
+
+def diverged(frame: Frame, name: str, rows: Bools, beside: str, wishes: Wishes) -> Finding:
+    """That rows have diverged, by their target and what the others beside them have."""
+    least = frame.numbers(name)[rows].min()
+    what = (
+        f"{name} is {least:.4g} and more in {rows_of(rows)} ({places(frame, rows)}), and {beside}"
+    )
+    if Keep.DIVERGED in wishes.keep:
+        return Finding(what, "kept", "leave out --keep diverged")
+    return Finding(what, "taken for diverged, left out", "--keep diverged")
 
 
 def _is_explained(frame: Frame, high: Bools, wishes: Wishes) -> bool:
@@ -105,12 +111,13 @@ def _is_explained(frame: Frame, high: Bools, wishes: Wishes) -> bool:
     for name in frame.columns:
         if is_label(frame, name):
             texts = np.array(frame.texts(name))
-            if _tells_runs_apart(frame, name, wishes) and not set(texts[high]) & set(texts[~high]):
+            known = is_planned(frame, name) and _tells_runs_apart(frame, name, wishes)
+            if known and not set(texts[high]) & set(texts[~high]):
                 return True
         elif _is_cause(frame, name, "", wishes):
             values = frame.numbers(name)
             own, other = values[high], values[~high]
-            if own.min() > np.nanmax(other) or own.max() < np.nanmin(other):
+            if np.isfinite(values).all() and (own.min() > other.max() or own.max() < other.min()):
                 return True
     return False
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sldagent.data.choices import Choice, Finding, Keep, Use, Wishes
-from sldagent.data.cleaning import places, rows_of
+from sldagent.data.cleaning import diverged
 from sldagent.data.frames import Frame
 from sldagent.scales import on_scale
 from sldagent.table import Table
@@ -52,15 +52,10 @@ def drop_outlying(
         far, about = _outlying(scaled, np.log(values), table.group_codes)
         if not far.any():
             continue
-        lowest, near = values[far].min(), np.exp(about[far]).max()
-        what = f"{name} is {lowest:.4g} and more in {rows_of(far)} ({places(frame, far)})"
-        what += f", and {near:.4g} at most in the rows about them"
-        if Keep.DIVERGED in wishes.keep:
-            found.append(Finding(what, "kept", "leave out --keep diverged"))
-        else:
-            found.append(Finding(what, "taken for diverged, left out", "--keep diverged"))
-            out |= far
-    return frame.rows(~out), found
+        beside = f"{np.exp(about[far]).max():.4g} at most in the rows about them"
+        found.append(diverged(frame, name, far, beside, wishes))
+        out |= far
+    return frame if Keep.DIVERGED in wishes.keep else frame.rows(~out), found
 
 
 def _outlying(x: Floats, y: Floats, codes: NDArray[np.intp]) -> tuple[Bools, Floats]:

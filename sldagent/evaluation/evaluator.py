@@ -94,6 +94,7 @@ class SandboxEvaluator:
         self.config = config or EvaluationConfig()
         self.split = split
         self._questions = Questions(task, table, self.cuts)
+        self._spread_within = spread_within(table)
 
     def close(self) -> None:
         """Ends the sandbox."""
@@ -318,11 +319,10 @@ class SandboxEvaluator:
         for call, values in zip(self._questions.calls, predicted, strict=True):
             if call.trend is not None:
                 along.setdefault(call.trend, []).append(values)
-        spread = spread_within(self.table)
         turning = [
             self.task.feature_names[trend.axis]
             for trend, values in along.items()
-            if turns(trend, np.concatenate(values), spread)
+            if turns(trend, np.concatenate(values), self._spread_within)
         ]
         if turning:
             ledger.warnings.append(

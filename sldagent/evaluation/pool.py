@@ -18,8 +18,9 @@ from typing import Any
 from sldagent.candidate import Evaluation, Status
 from sldagent.errors import PrerequisiteError, SandboxError, SldagentError
 from sldagent.evaluation.base import Evaluator
+from sldagent.garbage import seldom_collecting
 from sldagent.keys import hidden_keys
-from sldagent.program import Program, seldom_collecting
+from sldagent.program import Program
 
 # Makes an evaluator; runs once in every worker, hence it and what it returns to stay there.
 Build = Callable[[], Evaluator]

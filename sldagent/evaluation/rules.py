@@ -63,7 +63,7 @@ def check_independence(
         (single, "is {b:.8g} among other rows but {o:.8g} alone in a fresh process"),
         (reversed_, "changes from {b:.8g} to {o:.8g} when the rows are put in another order"),
     ):
-        with np.errstate(invalid="ignore"):  # a fifth of np.isclose's time
+        with np.errstate(invalid="ignore"):  # less than half of np.isclose's time
             allowed = np.maximum(TOLERANCE * np.abs(other), _OF_SPREAD * spread)
             same = (np.abs(batch - other) <= allowed) & np.isfinite(other)
         same |= (batch == other) | (np.isnan(batch) & np.isnan(other))

@@ -568,6 +568,8 @@ def test_diverged_runs_are_left_out_and_steep_laws_are_not(tmp_path: Path) -> No
     made = draft(table(tmp_path, "N D loss", [*GRID, *near]))
     assert len(made.table) == len(GRID)
     assert "taken for diverged" in said(made)
+    named = [(f"config {i}", *row) for i, row in enumerate([*GRID, *near])]
+    assert len(draft(table(tmp_path, "config N D loss", named)).table) == len(GRID)
     # One language is harder than all others, one model far smaller: nothing diverged there.
     hard = [("abcdefghijklmnop"[i // 6], n, 2 + (i // 6 == 3) * 2 + 20 / n**0.1)
             for i, n in enumerate((1e6, 4e6, 1.6e7, 6.4e7, 2.6e8, 1e9) * 16)]  # fmt: skip
