@@ -19,6 +19,7 @@ _GAP = np.log(5.0)
 # So few rows across a narrower gap came of divergence if it is that much wider than any below.
 _FEW, _NARROW, _FAR_WIDER = 0.05, np.log(1.3), 10.0
 _LEAST_STEPS = 3
+_FEW_RUNS = 15  # with fewer the rows on the way are what there is
 _APART = 0.9  # of rows have a step of their own in a run; one that was resumed may repeat some
 _REPEATS_OF_LEVEL = 3
 _RUN_WORDS = frozenset(("run", "runs", "job", "exp", "experiment", "uid", "uuid"))
@@ -148,8 +149,8 @@ def keep_last_steps(frame: Frame, wishes: Wishes) -> tuple[Frame, list[Finding]]
     """Of curves, with many rows a run, the last row of each run.
 
     A table in which nothing but the step varies is one of curves only, and keeps its rows. So does
-    one whose steps grow by a factor and that names no runs: these are budgets, planned like the
-    sizes beside them.
+    one that names no runs where these are few, or where its steps grow by a factor: then they are
+    budgets, planned like the sizes beside them.
     """
     step = _progress(frame, wishes)
     if step is None or step in wishes.roles:
@@ -167,9 +168,13 @@ def keep_last_steps(frame: Frame, wishes: Wishes) -> tuple[Frame, list[Finding]]
     what = f"{len(lengths)} runs (by {by}) have {int(np.median(lengths))} rows each along {step}"
     if Keep.STEPS in wishes.keep:
         return frame, [Finding(what, "all kept", "leave out --keep steps")]
-    if _column(frame, Meaning.RUN, wishes) is None and _are_budgets(steps, keys):
+    named = _column(frame, Meaning.RUN, wishes) is not None
+    if not named and _are_budgets(steps, keys):
         grown = f"{step} grows by a factor from level to level, and no column names runs"
         return frame, [Finding(grown, "every row is a run of its own", "add a column run")]
+    if not named and len(lengths) < _FEW_RUNS:
+        done = "too few runs for a law of their ends alone: all kept"
+        return frame, [Finding(what, done, f"--ignore {step}")]
     order = np.lexsort((np.where(np.isfinite(steps), steps, -np.inf), keys))
     last = np.sort(order[np.cumsum(lengths) - 1])
     done = "of each run only the last row, its final checkpoint, is used, no earlier step"
@@ -268,6 +273,24 @@ def is_planned(frame: Frame, name: str) -> bool:
     """Whether every value of a column comes again and again; what was measured hardly does."""
     counts = Counter(text for text in frame.texts(name) if text)
     return bool(counts) and min(counts.values()) >= _REPEATS_OF_LEVEL
+
+
+def is_crossed(frame: Frame, name: str, wishes: Wishes) -> bool:
+    """Whether a column was planned besides the others: they leave it free in most of their cells.
+
+    What follows from others, as the machines that a size needs, has one value in each.
+    """
+    if not is_planned(frame, name):
+        return False
+    others = [
+        frame.texts(other)
+        for other in frame.columns
+        if other not in (name, *wishes.targets) and is_planned(frame, other)
+    ]
+    values: dict[tuple[str, ...], set[str]] = {}
+    for *cell, value in zip(*others, frame.texts(name), strict=True):
+        values.setdefault(tuple(cell), set()).add(value)
+    return sum(len(found) > 1 for found in values.values()) > len(values) / 2
 
 
 def is_label(frame: Frame, name: str) -> bool:

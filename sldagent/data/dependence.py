@@ -56,20 +56,40 @@ def leave_out_determined(
         role = Role.SIZE if _is_shape(kept[name]) else kept[name].role
         alike = [n for n in others if kept[n].role is role and role in _SINGLE]
         loose = [] if kept[name].sure else [n for n in others if n not in alike]
+        near = is_derived(name) or bool(alike) or not kept[name].sure
         reason = (
             _made_of(name, [] if kept[name].sure else others, columns, codes)
             or _same(name, alike, z)
             or _in_order(name, loose, z, codes)
-            or _reason(name, others, z, columns, codes, near=is_derived(name) or bool(alike))
+            or _reason(name, others, z, columns, codes, near=near)
             or _surface(name, others, z, codes, _left_of(kept[name], columns[name]))
         )
         if reason:
             reasons[name] = reason
             del kept[name]
+    reasons |= _known_fraction(kept, z, columns, codes, asked)
     return [
         replace(c, use=Use.LEFT_OUT, role=None, why=reasons[c.name]) if c.name in reasons else c
         for c in choices
     ]
+
+
+def _known_fraction(
+    kept: dict[str, Choice],
+    z: dict[str, Floats],
+    columns: dict[str, Floats],
+    codes: NDArray[np.intp],
+    asked: Sequence[str],
+) -> dict[str, str]:
+    """A fraction that says only how two amounts are related, as entries seen and all entries."""
+    shares = [name for name, c in kept.items() if c.role is Role.FRACTION]
+    if len(shares) != 1 or shares[0] in asked or not (columns[shares[0]] > 0).all():
+        return {}
+    (name,) = shares
+    others = [n for n in kept if n != name]
+    z = {**z, name: _centred(np.log(columns[name]), codes)}
+    reason = _reason(name, others, z, columns, codes, near=False)
+    return {name: reason} if reason else {}
 
 
 def _made_of(

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sldagent.data.choices import Choice, Use, Wishes
-from sldagent.data.cleaning import is_label, is_planned
+from sldagent.data.cleaning import is_crossed, is_label, is_planned
 from sldagent.data.frames import Frame
 from sldagent.data.naming import (
     Meaning,
@@ -16,8 +16,10 @@ from sldagent.data.naming import (
     can_be_none,
     counts_machines,
     guess_by_name,
+    is_found,
     is_shape,
     is_time,
+    may_be_a_graphs,
     multiple_by_name,
     words_of,
 )
@@ -44,6 +46,7 @@ _ROWS_OF_CONSTANT = 1.5
 # Labels name the values of a feature whose largest is so many times its least.
 _APART = 2.0
 _MANY = 2e4  # of what a model has, a layer's units say, there are fewer
+_CLUSTER = 256  # nodes; graphs have more
 _YEARS = 1900, 2100  # that are dates
 _DIMENSIONS = 1_000  # `d` stands for a dimension up to here, beyond for the size of a data set
 _LABELS, _YES_OR_NO = "labels", "yes or no"
@@ -115,6 +118,10 @@ def _one(frame: Frame, name: str, wishes: Wishes, shares: dict[str, float]) -> C
             return replace(_by_value(name, numbers, None), why=why)
     if guess is not None and guess.meaning is Meaning.LABEL and is_planned(frame, name):
         return Choice(name, Use.LEFT_OUT, _LABELS)  # of a language or a corpus, by its number
+    if any(is_found(name, target) for target in wishes.targets):
+        return Choice(name, Use.LEFT_OUT, "a result too: an optimum, as the target is")
+    if may_be_a_graphs(name) and (numbers.max() > _CLUSTER or is_crossed(frame, name, wishes)):
+        return _by_value(name, numbers, None)
     if counts_machines(name) and any(is_time(target) for target in wishes.targets):
         why = "what a time depends on"
         return replace(_by_value(name, numbers, None), role=Role.COUNT, why=why, sure=True)

@@ -39,6 +39,7 @@ _PARTS = (
     r"feats?|features|latents?|codebook|centroids?|clusters?|components?|buckets?|neurons|trees"
     r"|estimators"
 )
+_NODES = "^(?:n|num|number of|total|compute|slurm)? ?nodes?$"  # of a cluster, or of graphs
 _FILES = "model|ckpt|checkpoint|file|weights?"
 _SPREADS = "sd|std|sem|se|stderr|var|variance|ci"
 # In order: the first that is found in the name's words, with blanks between, decides.
@@ -70,7 +71,7 @@ _PATTERNS = [
         (
             Meaning.NOTE,
             None,
-            r"gpus?|tpus?|devices?|^(?:n|num|number of|total|compute|slurm)? ?nodes?$",
+            rf"gpus?|tpus?|devices?|{_NODES}",
         ),
         (Meaning.NOTE, None, r"costs?|prices?|usd|dollars?|eur|euros?"),
         (Meaning.NOTE, None, r"host(?:name)?|loss scale|version|git(?! hub)|commit|sweep"),
@@ -110,7 +111,7 @@ _PATTERNS = [
         (Meaning.CAUSE, Role.RATE, r"lr|learning ?rate|eta|weight decay|wd|step size"),
         (Meaning.CAUSE, Role.COUNT, r"vocab(?:ulary)?|experts?|heads?|layers?|depth|width|hidden"),
         (Meaning.CAUSE, Role.COUNT, r"d (?:model|ff)|dim|embd|streams?|parallel|top k|epochs?"),
-        (Meaning.CAUSE, Role.COUNT, rf"bits|{_PARTS}"),
+        (Meaning.CAUSE, Role.COUNT, rf"bits|noise|sigma|{_PARTS}"),
         (
             Meaning.CAUSE,
             Role.COUNT,
@@ -128,12 +129,11 @@ _PATTERNS = [
         (Meaning.CAUSE, Role.DATA, r"molecules|graphs|users|items|interactions|seqs"),
         (Meaning.CAUSE, Role.DATA, r"episodes?|trajectories|transitions|labels|shots|prompts"),
         (Meaning.CAUSE, Role.DATA, r"chars|bytes|documents?|docs|sequences|train size|n ?train"),
-        (
-            Meaning.CAUSE,
-            Role.DATA,
-            r"rows|points|obs|observations|ratings|snippets|patches|instances|rounds|sweeps",
-        ),
+        (Meaning.CAUSE, Role.DATA, r"rows|points|pts|obs|observations|ratings|snippets|patches"),
+        (Meaning.CAUSE, Role.DATA, r"instances|rounds|sweeps|elements|elems|keys|entries"),
         (Meaning.CAUSE, Role.DATA, r"^d$|(?:un)?labell?ed|audio|speech"),
+        # How far a policy has come from its first one, by which over-optimisation is measured.
+        (Meaning.CAUSE, Role.DATA, r"kl(?! (?:coef|coeff|coefficient|penalty|weight|beta|target))"),
         (Meaning.CAUSE, Role.SIZE, r"model|sizes?|^n$|weights"),
     )
 ]
@@ -159,6 +159,7 @@ _SHAPE = re.compile(
 _MACHINES = re.compile(
     r"^(?:n|num|number of|total)? ?(?:gpus?|tpus?|devices?|nodes?|cores?|threads?|ranks?|workers?)$"
 )
+_OPTIMUM = re.compile(r"\b(?:opt|optimal|optimum|best|argmin|argmax|star)\b")
 _LOGARITHMS = {"log10": "log10", "log2": "log2"}
 
 
@@ -208,6 +209,16 @@ def can_be_none(name: str, role: Role | None) -> bool:
 def counts_machines(name: str) -> bool:
     """Whether a column says on how many processors something ran, by its name."""
     return bool(_MACHINES.search(" ".join(words_of(name))))
+
+
+def may_be_a_graphs(name: str) -> bool:
+    """Whether a column counts nodes, which a cluster has, a graph or a layer."""
+    return bool(re.search(_NODES, " ".join(words_of(name))))
+
+
+def is_found(name: str, target: str) -> bool:
+    """Whether a column is what a sweep found, as the target is: an optimum beside another."""
+    return all(_OPTIMUM.search(" ".join(words_of(each))) for each in (name, target))
 
 
 def is_time(name: str) -> bool:

@@ -209,6 +209,45 @@ def test_why_no_cut_can_be_made_is_said(tmp_path: Path) -> None:
         draft(table(tmp_path, "run step params loss", rows))
 
 
+def test_of_few_runs_every_step_is_used(tmp_path: Path) -> None:
+    rows = [(n, seed, 50 * s, kl + 0.01 * seed, kl * (1 + np.log(n) / 10) - kl**2 / 3)
+            for n in (1e6, 1e7, 1e8, 1e9) for seed in (0, 1)
+            for s, kl in enumerate(np.geomspace(0.1, 2, 8), 1)]  # fmt: skip
+    made = draft(table(tmp_path, "params seed step kl_policy gold", rows), ["gold"])
+    assert roles(made) == "params=size kl_policy=data"
+    assert reason(made, "step") == "kl_policy says how far a run had come"
+    rows = [(n, seed, s, gold) for n, seed, s, _, gold in rows]
+    made = draft(table(tmp_path, "params seed step gold", rows), ["gold"])
+    assert len(made.table) == 64
+    assert "8 rows each along step: too few runs for a law of their ends alone" in said(made)
+
+
+def test_nodes_are_a_clusters_unless_they_were_planned(tmp_path: Path) -> None:
+    rows = [(v, k, v * k // 2 + (7 * v + k) % 5, np.log(v) / np.log(k) + 1 / v)
+            for v in (50, 100, 200, 400, 800) for k in (4, 6, 9, 13, 20, 28)]  # fmt: skip
+    made = draft(table(tmp_path, "n_nodes mean_degree n_edges path", rows), ["path"])
+    assert roles(made) == "n_nodes=count mean_degree=count"
+    assert reason(made, "n_edges").startswith("proportional to n_nodes × mean_degree")
+    rows = [(n, d, 1 + int(n > 1e8), y) for n, d, y in GRID]
+    made = draft(table(tmp_path, "params tokens nodes loss", rows))
+    assert reason(made, "nodes") == "a note or the machine's, by its name"
+
+
+def test_of_a_sweeps_optima_none_is_a_cause_of_another(tmp_path: Path) -> None:
+    rows = [(n, d, 0.1 * n**-0.3 * (1 + 1e8 / d), (d / n) ** 0.3 + n / 1e10) for n, d, _ in GRID]
+    made = draft(table(tmp_path, "N D lr_opt optimal_bs", rows), ["lr_opt"])
+    assert roles(made) == "N=size D=data"
+    assert reason(made, "optimal_bs") == "a result too: an optimum, as the target is"
+
+
+def test_a_fraction_of_what_is_counted_beside_it_is_left_out(tmp_path: Path) -> None:
+    rows = [(n, p, r, p * n * n, (n * r / (p * n * n)) ** 0.4)
+            for n in (50, 100, 200, 400) for p in (0.1, 0.2, 0.4) for r in (2, 4, 8)]  # fmt: skip
+    made = draft(table(tmp_path, "n obs_frac rank n_obs rmse", rows), ["rmse"])
+    assert roles(made) == "n=size rank=count n_obs=data"
+    assert reason(made, "obs_frac") == "proportional to n^-2 × n_obs"
+
+
 def test_a_number_of_parameters_is_kept_rather_than_what_a_model_is_called(tmp_path: Path) -> None:
     rows = [(f"{n / 1e6:.0f}M", round(0.97 * n), d, y) for n, d, y in GRID]
     made = draft(table(tmp_path, "model n_params tokens loss", rows))
@@ -444,7 +483,7 @@ def test_what_is_another_column_seen_otherwise_is_left_out(tmp_path: Path) -> No
             rows.append((n, np.log(k) - (k - 1) / k, k, "bon", n**0.1 * np.log(k)))
             rows.append((n, 0.3 * k, 0, "rl", n**0.1 * np.log(k) - 0.01 * k))
     made = draft(table(tmp_path, "params kl best_of how reward", rows), ["reward"])
-    assert roles(made) == "params=size kl=size"
+    assert roles(made) == "params=size kl=data"
     assert reason(made, "best_of").startswith("moves as kl does")
 
 
