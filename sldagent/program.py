@@ -3,6 +3,7 @@
 import ast
 import difflib
 import hashlib
+import marshal
 import re
 import threading
 import warnings
@@ -15,6 +16,7 @@ from typing import Any, Generic, TypeVar
 from sldagent.errors import ProgramError
 from sldagent.tokens import Scan, scan
 
+PROGRAM_NAME = "<program>"  # its file's, in tracebacks
 START, END = "EVOLVE-BLOCK-START", "EVOLVE-BLOCK-END"
 _MARKER = re.compile(rf"^[ \t\f]*(#)[ \t]*({START}|{END})[ \t\f]*$", re.MULTILINE)
 # Found in the text, since walking the syntax tree for a hint costs a millisecond a program.
@@ -26,6 +28,10 @@ _BOM = "\ufeff"
 _MOST_BYTES = 1 << 20
 # Python 3.11 loses count of the depth where two threads parse at once (SystemError).
 PARSING = threading.RLock()
+# Blocks that Python's compiler copies to every way out of them, or searches for: a text of a page
+# can make it run for hours. Without them its time is that of the text's length.
+_MULTIPLY = frozenset(("finally", "match"))
+_MOST_TO_COMPILE = 50_000
 _FUNCTIONS = ("scaling_law_func", "fit_scaling_law")
 
 T = TypeVar("T")
@@ -209,6 +215,25 @@ class Program:
         if isinstance(self._parsed, str):
             raise ProgramError(f"the program does not parse: {self._parsed}")
         return self._parsed
+
+    @_cached
+    def code(self) -> bytes | None:
+        """The module's code, by `marshal`, for children of the same Python; runs nothing.
+
+        None for a text that they had better compile themselves, within their limits: a long one,
+        one whose code could be many times as long, one that does not compile.
+        """
+        if self.syntax_error is not None or len(self.source) > _MOST_TO_COMPILE:
+            return None
+        if not self._scan.complete or not _MULTIPLY.isdisjoint(self._scan.code):
+            return None
+        try:
+            with PARSING, warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                code = compile(self.tree, PROGRAM_NAME, "exec", dont_inherit=True, optimize=0)
+        except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError, SystemError):
+            return None
+        return marshal.dumps(code)
 
     @_cached
     def _defined(self) -> frozenset[str]:

@@ -1,5 +1,6 @@
 """Programs: parsing, replacing to the byte, identity, hostile text."""
 
+import marshal
 import pickle
 import warnings
 from pathlib import Path
@@ -289,6 +290,28 @@ def test_imports_name_what_may_have_to_be_loaded() -> None:
     assert {"scipy", "scipy.stats", "scipy.stats.qmc", "numpy", "scipy.signal"} <= set(
         Program(source).imports
     )
+
+
+def test_a_module_is_compiled_as_python_compiles_its_text() -> None:
+    made = Program("\ufeff" + (WHOLE + 'x = """a\nb""", 2 * 3\n').replace("\n", "\r\n")).code
+    assert made is not None
+    text = WHOLE + 'x = """a\nb""", 2 * 3\n'
+    assert marshal.loads(made) == compile(text, "<program>", "exec", dont_inherit=True)
+
+
+@pytest.mark.parametrize(
+    "text", ["return 1\n", "def f(:\n", "x = '\n", "x = 1\n" * 20_000, "x = 1\0"]
+)
+def test_what_does_not_compile_is_left_to_the_child(text: str) -> None:
+    assert Program(text).code is None
+
+
+def test_code_that_would_grow_without_end_is_left_to_the_child() -> None:
+    # Every level is compiled twice: twenty take Python minutes and gigabytes.
+    levels = [f"{' ' * i}try:\n{' ' * i} pass\n{' ' * i}finally:" for i in range(20)]
+    text = "\n".join([*levels, " " * 20 + "x = 1\n"])
+    assert Program(text).syntax_error is None
+    assert Program(text).code is None
 
 
 def test_diff_names_both_sides() -> None:

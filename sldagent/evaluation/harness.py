@@ -5,12 +5,15 @@ here protects a score. What protects it is what a child is given (one cut's fit 
 without targets) and that the parent judges numbers from separate children.
 
 A job's header has `op` (`fit` or `predict`), `source`, `kind` (`program` or `law`), `features` and
-`targets` (names). Its body is float64. Every finished step is one frame; a program's failure is a
-frame {"failed": status, "reason": words}.
+`targets` (names), and may have `code`, what the parent compiled the source to (marshal, base64).
+Its body is float64. Every finished step is one frame; a program's failure is a frame {"failed":
+status, "reason": words}.
 """
 
+import base64
 import builtins
 import linecache
+import marshal
 import os
 import random
 import re
@@ -56,7 +59,8 @@ random.seed = random._inst.seed  # type: ignore[attr-defined, unused-ignore]
 secrets.token_bytes = lambda nbytes=None: entropy(32 if nbytes is None else nbytes)
 
 _SEEDED = random.Random(0).getstate()
-_CHANCE = re.compile("rand|secrets|uuid|scipy")  # random, urandom, default_rng behind np.random
+# random, urandom, default_rng behind np.random; and what draws behind another name.
+_CHANCE = re.compile("rand|secrets|uuid|scipy|statistics|tempfile|email")
 
 
 class _Failure(Exception):
@@ -115,12 +119,17 @@ def _describe(error: BaseException) -> str:
     return f"{name}: {text}{where}" if text else f"{name}{where}"
 
 
-def _load(source: str) -> types.ModuleType:
+def _load(header: dict[str, Any]) -> types.ModuleType:
+    source, compiled = header["source"], header.get("code")
     module = types.ModuleType("program")
     sys.modules["program"] = module
     module.__dict__["__builtins__"] = builtins
     linecache.cache[_NAME] = (len(source), None, source.splitlines(keepends=True), _NAME)
-    exec(compile(source, _NAME, "exec", dont_inherit=True), module.__dict__)
+    if compiled is None:
+        code = compile(source, _NAME, "exec", dont_inherit=True)
+    else:
+        code = marshal.loads(base64.b64decode(compiled))
+    exec(code, module.__dict__)
     return module
 
 
@@ -157,7 +166,7 @@ def _shaped(value: Any, rows: int, targets: int) -> np.ndarray:
 
 def _fit(channel: Any, header: dict[str, Any], numbers: np.ndarray) -> None:
     """Fits every group: the body holds X (N, F), then Y (N, T); `rows` counts rows per group."""
-    fit = _load(header["source"]).fit_scaling_law
+    fit = _load(header).fit_scaling_law
     features, targets = len(header["features"]), len(header["targets"])
     total = sum(header["rows"])
     x = numbers[: total * features].reshape(total, features)
@@ -181,7 +190,7 @@ class _Law:
     """One callable for both kinds of source: rows and a group's parameters to predictions."""
 
     def __init__(self, header: dict[str, Any]) -> None:
-        module = _load(header["source"])
+        module = _load(header)
         self.features, self.targets = header["features"], header["targets"]
         self.frozen = header["kind"] == "law"
         # Rows go one by one, and seeding takes five times as long as a law: only where the text

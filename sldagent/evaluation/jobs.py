@@ -1,5 +1,6 @@
 """Jobs of the sandbox that fit a program or have it predict, and what they may take."""
 
+import base64
 from typing import Any
 
 from sldagent.config import EvaluationConfig
@@ -12,9 +13,11 @@ def header(
     op: str, program: Program, kind: ProgramKind, task: Task, more: dict[str, Any]
 ) -> dict[str, Any]:
     """What the harness is told of a job, with what is special to it."""
+    code = program.code
     return {
         "op": op,
         "source": program.source.removeprefix("\ufeff"),
+        "code": None if code is None else base64.b64encode(code).decode(),
         "kind": kind.value,
         "features": task.feature_names,
         "targets": task.target_names,

@@ -50,7 +50,7 @@ def _predictions(header: dict[str, Any]) -> Any:
     numbers = [_nodes.parameter(i) for i in range(int(np.prod(shape)))]
     vars(_base)["builtins"] = _facade.traced_builtins()  # what the program is loaded with
     _facade.trace_numpy()
-    program = _base._load(header["source"])
+    program = _base._load(header)
     _base._seed()
     if header["kind"] == "law":
         rows = [dict(zip(features, row, strict=True)) for row in cells]

@@ -55,8 +55,13 @@ def fit_scaling_law(x, y):
     second = dual_annealing(error, box, maxiter=5, no_local_search=True).x
     return first + second
 """
+BEHIND = """
+def scaling_law_func(x, p):
+    return p[0] + p[1] + 0.01 * statistics.NormalDist().samples(1)[0] + 0 * x[:, 0]
+"""
 PROGRAMS = {name: program(LAW, FIT.format(text), TOP) for name, text in SOURCES.items()} | {
-    "scipy's optimisers": program(fit=EVOLVED)
+    "scipy's optimisers": program(fit=EVOLVED),
+    "statistics, which draws for others": program(BEHIND, FIT.format("0.5"), "import statistics\n"),
 }
 
 
