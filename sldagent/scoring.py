@@ -10,13 +10,22 @@ LEAST_GAIN = 0.05  # of the best start program's error, 1 - score, below which n
 _MOST_ERROR = 2.0  # 1 - R² has no upper bound: one hopeless cut must not hide what the others say
 _LEAST_ERROR = 1e-3  # below it no difference tells laws apart
 _PER_NUMBER = 0.01  # for each fitted parameter and each literal in the law of one target
-_NOT_FINITE = 0.1  # predictions beyond the data that are not finite
-_IMPOSSIBLE = 0.7  # predictions beyond the data that no target can have
+_NOT_FINITE = _IMPOSSIBLE = 0.7  # predictions beyond the data that no target can have
 _TURNS = 2.3  # predictions beyond the data that turn round where no series of runs does
 _SURELY_PERCENT = 50  # losses hardly reach it
-# Names of targets that may be any positive number.
+# Names of targets that are shares, so that one or a hundred is their top; what else lies below one,
+# as seconds and errors of regressions may, has none. The second pattern decides before the first.
+_TOPPED = re.compile(
+    r"acc|recall|precision|success|correct|solved|percent|pct|%|top.?[15]|pass|brier|correl|pearson"
+    r"|spearman|coverage|fidelity|overlap|agreement|hellaswag|piqa|mmlu|winogrande|boolq|lambada"
+    r"|triviaqa|gsm8k|humaneval|mbpp|openbookqa|truthfulqa|exact.?match"
+    r"|(?:^|[^a-z])(?:rate|ratio|frac(?:tion)?|share|prob(?:ability)?|f1|auc|auroc|auprc|roc|m?ap"
+    r"|m?iou|dice|hits?|hr|em|ndcg|mrr|wer|cer|err(?:or)?s?|win|score|r2|mcc|ssim|bleu|rouge"
+    r"|yield|efficiency|arc)(?:$|[^a-z])"
+)
 _TOPLESS = re.compile(
     r"loss|ppl|perplexity|nll|bp[bcd]|bits|entropy|xent|(?:^|[^a-z])ce(?:$|[^a-z])|ms[ed]|rms|mae"
+    r"|mape|(?:^|[^a-z])(?:l[12]|rel|relative|abs|absolute|squared)(?:$|[^a-z])"
 )
 
 
@@ -38,15 +47,19 @@ def possible_range(y: NDArray[np.float64]) -> tuple[float, float]:
 def possible_values(
     y: NDArray[np.float64], names: Sequence[str]
 ) -> tuple[tuple[float, float], ...]:
-    """The same for each target of a table (N, T), where one can be sure.
+    """The same for each target of a table (N, T), with a top for those that have one by their name.
 
-    Seconds may pass 100, and losses and squared errors have no top, however small they are here.
+    Seconds may pass 1 and 100, and losses and squared errors have no top, however small they are.
     """
     ranges = (possible_range(column) for column in y.T)
     return tuple(
-        (low, high if high <= 1 and not _TOPLESS.search(name.lower()) else np.inf)
+        (low, high if _has_top(name.lower()) else np.inf)
         for (low, high), name in zip(ranges, names, strict=True)
     )
+
+
+def _has_top(name: str) -> bool:
+    return bool(_TOPPED.search(name)) and not _TOPLESS.search(name)
 
 
 def within_possible(
@@ -71,9 +84,9 @@ def selection_score(
     sqrt(1 - R²) is the error of a cut in spreads of its targets. Its mean lies between the mean of
     1 - R², by which the cut on which all laws err most decides alone, and the geometric mean, which
     forgives a law that fails on one cut. Prices: 1 - R² larger by `_PER_NUMBER` for every parameter
-    and literal, by `_NOT_FINITE` where the law does not stay finite ten times beyond the data, by
-    `_IMPOSSIBLE` where it leaves `possible_range` there: twice the error of a law that stays in it;
-    by `_TURNS` where it turns round as no series of runs does: ten times the error.
+    and literal; by `_NOT_FINITE` where the law does not stay finite ten times beyond the data, and
+    by `_IMPOSSIBLE` where it leaves `possible_values` there: twice the error of a law that does; by
+    `_TURNS` where it turns round as no series of runs does: ten times the error.
 
     Args:
         cut_r2: Pooled R² of each cut.

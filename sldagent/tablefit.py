@@ -174,7 +174,9 @@ def fit_table(
             most = "" if limit is None else f" with at most {limit} parameters a target"
             named = ", ".join(map(str, roles))
             raise DataError(f"no law family fits features of roles {named}{most}")
-        choice = choosing.choose(laws, table.x, table.y, table.groups, cuts)
+        choice = choosing.choose(
+            laws, table.x, table.y, table.groups, cuts, falls=[c.falls for c in task.features]
+        )
         best, members = choice.fit, choice.members()
     else:
         best = fit(families.find(law, roles), table.x, table.y, table.groups)

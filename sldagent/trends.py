@@ -28,14 +28,19 @@ class Trend:
 
     Attributes:
         axis: The feature's column.
-        ways: For each target -1 where it falls, 1 where it rises, 0 where nobody can tell.
+        ways: For each target -1 where it falls, 1 where it rises, 0 where nobody can tell; towards
+            better runs, where the feature may fall.
+        falls: Whether better runs have less of the feature, as of a loss that is aimed at.
     """
 
     axis: int
     ways: tuple[int, ...]
+    falls: bool = False
 
 
-def steady_trends(roles: Sequence[Role | None], table: Table) -> tuple[Trend, ...]:
+def steady_trends(
+    roles: Sequence[Role | None], falls: Sequence[bool], table: Table
+) -> tuple[Trend, ...]:
     """The axes on which some target goes one way in every series of runs.
 
     A series are rows that differ in nothing else, three levels and more. Beside unique data more of
@@ -44,11 +49,11 @@ def steady_trends(roles: Sequence[Role | None], table: Table) -> tuple[Trend, ..
     if Role.UNIQUE_DATA in roles or Role.RATE in roles:
         return ()
     found = []
-    for axis, role in enumerate(roles):
+    for axis, (role, down) in enumerate(zip(roles, falls, strict=True)):
         if role in (Role.SIZE, Role.DATA):
-            ways = tuple(_way(axis, table, target) for target in table.y.T)
+            ways = tuple(_way(axis, table, target) * (-1 if down else 1) for target in table.y.T)
             if any(ways):
-                found.append(Trend(axis, ways))
+                found.append(Trend(axis, ways, down))
     return tuple(found)
 
 
@@ -85,22 +90,25 @@ def ladder(trend: Trend, x: Floats, count: int) -> Floats:
 
     There are `len(FACTORS)` for each row, row after row.
     """
-    top = np.flatnonzero(x[:, trend.axis] == x[:, trend.axis].max())
+    own = x[:, trend.axis]
+    top = np.flatnonzero(own == (own.min() if trend.falls else own.max()))
     chosen = top[np.unique(np.linspace(0, len(top) - 1, min(count, len(top))).round().astype(int))]
     points = np.repeat(x[chosen], len(FACTORS), axis=0)
-    points[:, trend.axis] *= np.tile(FACTORS, len(chosen))
+    factors = np.array(FACTORS) ** (-1 if trend.falls else 1)
+    points[:, trend.axis] *= np.tile(factors, len(chosen))
     return points
 
 
 def turns(trend: Trend, predicted: Floats, spread: Floats) -> bool:
-    """Whether a law goes back along the trend beyond the data.
+    """Whether a law goes back along the trend beyond the data, as far as it is finite there.
 
     Args:
         trend: The axis, and which way targets go along it.
         predicted: Predictions (K, T) for the points of one or several ladders.
         spread: From `spread_within`.
     """
-    with np.errstate(invalid="ignore"):  # infinite ones have a price of their own
+    with np.errstate(invalid="ignore"):
         steps = np.diff(predicted.reshape(-1, len(FACTORS), predicted.shape[1]), axis=1)
-        back = np.maximum(0.0, -steps * np.array(trend.ways)).sum(axis=1)
+    steps = np.where(np.isfinite(steps), steps, 0.0)  # what is not has a price of its own
+    back = np.maximum(0.0, -steps * np.array(trend.ways)).sum(axis=1)
     return bool((back.mean(axis=0) > _BACK * spread).any())

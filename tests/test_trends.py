@@ -8,6 +8,7 @@ from sldagent.task import Role
 from sldagent.trends import FACTORS, Trend, ladder, spread_within, steady_trends, turns
 
 ROLES = (Role.SIZE, Role.DATA)
+RISE = (False, False)
 X = np.array([[n, d] for n in (1e6, 1e7, 1e8, 1e9) for d in (1e8, 1e9, 1e10, 1e11)])
 FALLING = 2 + X[:, 0] ** -0.1 + 10 * X[:, 1] ** -0.2
 
@@ -17,24 +18,24 @@ def table(y: np.ndarray, groups: tuple[str, ...] = ("all",) * len(X)) -> Table:
 
 
 def test_axes_along_which_all_series_go_one_way() -> None:
-    assert steady_trends(ROLES, table(FALLING)) == (Trend(0, (-1,)), Trend(1, (-1,)))
+    assert steady_trends(ROLES, RISE, table(FALLING)) == (Trend(0, (-1,)), Trend(1, (-1,)))
     both = np.stack([FALLING, 1 / FALLING], axis=1)
-    assert steady_trends(ROLES, table(both)) == (Trend(0, (-1, 1)), Trend(1, (-1, 1)))
+    assert steady_trends(ROLES, RISE, table(both)) == (Trend(0, (-1, 1)), Trend(1, (-1, 1)))
     noisy = FALLING * (1 + 1e-4 * np.random.default_rng(0).normal(size=len(X)))
-    assert steady_trends(ROLES, table(noisy)) == steady_trends(ROLES, table(FALLING))
+    assert steady_trends(ROLES, RISE, table(noisy)) == steady_trends(ROLES, RISE, table(FALLING))
 
 
 def test_axes_along_which_one_may_turn() -> None:
     valley = 2 + (np.log10(X[:, 0]) - 0.5 * np.log10(X[:, 1]) - 3) ** 2
-    assert steady_trends(ROLES, table(valley)) == ()
+    assert steady_trends(ROLES, RISE, table(valley)) == ()
     crossing = FALLING + np.where(X[:, 0] > 1e8, 1.0, -1.0) * np.log10(X[:, 1])
-    assert 1 not in [trend.axis for trend in steady_trends(ROLES, table(crossing))]
+    assert 1 not in [trend.axis for trend in steady_trends(ROLES, RISE, table(crossing))]
     # Too few series tell nothing, and groups are series of their own.
     few = X[:, 0] < 1e8
-    assert [t.axis for t in steady_trends(ROLES, table(FALLING).rows(few))] == []
+    assert [t.axis for t in steady_trends(ROLES, RISE, table(FALLING).rows(few))] == []
     # Repeats, and rates whose optimum moves with the scale.
-    assert steady_trends((Role.UNIQUE_DATA, Role.DATA), table(FALLING)) == ()
-    assert steady_trends((Role.RATE, Role.DATA), table(FALLING)) == ()
+    assert steady_trends((Role.UNIQUE_DATA, Role.DATA), RISE, table(FALLING)) == ()
+    assert steady_trends((Role.RATE, Role.DATA), RISE, table(FALLING)) == ()
 
 
 def test_a_ladder_goes_on_from_the_largest_rows() -> None:
@@ -42,6 +43,25 @@ def test_a_ladder_goes_on_from_the_largest_rows() -> None:
     assert points.shape == (2 * len(FACTORS), 2)
     assert points[:4, 1].tolist() == [1e11, 2e11, 4e11, 8e11]
     assert points[::4, 0].tolist() == [1e6, 1e9]
+
+
+def test_towards_better_runs_a_feature_may_fall() -> None:
+    falling = X / np.array([1.0, 1e8]) ** np.array([1, 1])
+    falling[:, 0] = 1e10 / X[:, 0]
+    made = Table(falling, FALLING[:, None], ("all",) * len(X))
+    trends = steady_trends(ROLES, (True, False), made)
+    assert trends == (Trend(0, (-1,), True), Trend(1, (-1,)))
+    points = ladder(trends[0], falling, 4)
+    assert points[:4, 0].tolist() == [10, 5, 2.5, 1.25]
+    law = 2 + (1e10 / points[:, 0]) ** -0.1 + 10 * (1e8 * points[:, 1]) ** -0.2
+    assert not turns(trends[0], law[:, None], spread_within(made))
+    assert turns(trends[0], -law[:, None], spread_within(made))
+
+
+def test_what_is_not_finite_hides_no_turn() -> None:
+    values = np.array([1.0, 1.5, 2.0, 3.0, 1.0, 1.5, np.inf, np.nan])[:, None]
+    assert turns(Trend(0, (-1,)), values, np.array([1.0]))
+    assert not turns(Trend(0, (1,)), values, np.array([1.0]))
 
 
 def test_spread_is_that_of_groups() -> None:

@@ -24,7 +24,7 @@ from sldagent.evaluation.metrics import group_metrics, relative_error, score_row
 from sldagent.evaluation.questions import ALONE, TOGETHER, TURNED, Questions
 from sldagent.program import Program, ProgramKind
 from sldagent.sandbox.protocol import End, Job, Outcome, Sandbox
-from sldagent.scoring import possible_range, selection_score
+from sldagent.scoring import possible_values, selection_score
 from sldagent.table import Table
 from sldagent.task import Task
 from sldagent.trends import Trend, spread_within, turns
@@ -159,19 +159,16 @@ class SandboxEvaluator:
             ledger.warnings.append(
                 "predictions beyond the data (ten times the largest run) are not always finite"
             )
-        low, high = possible_range(self.table.y)
-        possible = all((v[np.isfinite(v)] >= low).all() and (v[np.isfinite(v)] <= high).all()
-                       for v in beyond)  # fmt: skip
-        if not possible:
+        left = self._leaves_possible(beyond)
+        if left:
             ledger.warnings.append(
-                "predictions beyond the data (ten times the largest run) are not always between "
-                f"{low:g} and {high:g}, as the targets are"
+                f"predictions beyond the data (ten times the largest run) are not always {left}"
             )
         steady = self._is_steady(predicted, ledger)
         results, pooled = self._score(fitted, predicted, kind)
         numbers = ledger.params if isinstance(ledger.params, int) else 0
         each = (numbers + (ledger.literals or 0)) / len(self.task.targets)
-        score = selection_score([cut.metrics.r2 for cut in results], each, finite, possible, steady)
+        score = selection_score([cut.metrics.r2 for cut in results], each, finite, not left, steady)
         return {
             "status": Status.OK,
             "metrics": pooled[0],
@@ -312,6 +309,17 @@ class SandboxEvaluator:
         return values
 
     # -- scores --------------------------------------------------------------------------------
+
+    def _leaves_possible(self, beyond: Sequence[Floats]) -> str:
+        """Between what some target of the predictions (K, T) must be and is not, in words."""
+        names = self.task.target_names
+        for name, (low, high), given in zip(
+            names, possible_values(self.table.y, names), np.concatenate(beyond).T, strict=True
+        ):
+            finite = given[np.isfinite(given)]
+            if (finite < low).any() or (finite > high).any():
+                return f"between {low:g} and {high:g}, as {name} is"
+        return ""
 
     def _is_steady(self, predicted: Sequence[Floats], ledger: _Ledger) -> bool:
         """Whether predictions go on beyond the data as every series of runs does."""

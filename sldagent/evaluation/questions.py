@@ -87,7 +87,8 @@ class Questions:
         widest = max(range(len(self._cuts)), key=lambda c: len(self._cuts[c].fit))
         each = max(2, _PROBES // len(table.group_names))
         ladders = max(1, _LADDERS // len(table.group_names))
-        trends = steady_trends([column.role for column in self._task.features], table)
+        roles, falls = zip(*((c.role, c.falls) for c in self._task.features), strict=True)
+        trends = steady_trends(roles, falls, table)
         for c in chain.from_iterable(self.chains):
             cut = self._cuts[c]
             rows = np.arange(len(table)) if c == widest else cut.held_out

@@ -266,7 +266,9 @@ def _classical(found: Found) -> dict[str, Any] | None:
     if not laws:
         return None
     cuts = [(cut.fit, cut.held_out) for cut in found.cuts]
-    choice = choosing.choose(laws, table.x, table.y, table.groups, cuts)
+    choice = choosing.choose(
+        laws, table.x, table.y, table.groups, cuts, falls=[c.falls for c in task.features]
+    )
     best = choice.trials[0]
     return {
         "name": f"best of {len(choice.trials) + choice.given_up} known families: {best.law.name}",

@@ -116,6 +116,7 @@ def choose(
     groups: Sequence[str] | None,
     cuts: Sequence[Cut],
     *,
+    falls: Sequence[bool] = (),
     objectives: Sequence[Objective] = (SQUARED,),
 ) -> Choice:
     """Compares laws on extrapolation hold-outs and fits the best one to all rows.
@@ -128,6 +129,7 @@ def choose(
         y: Targets (N,) or (N, T).
         groups: Group of each row, or None.
         cuts: For each cut the indices of its fit rows and of its held-out rows.
+        falls: For each feature whether better runs have less of it; none does where none is given.
         objectives: Each law is tried with each; logarithmic ones only if all targets are positive.
 
     Raises:
@@ -144,7 +146,8 @@ def choose(
     fair = [o for o in objectives if not o.log or np.all(targets > 0)]
     if not fair:
         raise DataError("logarithmic objectives need positive targets")
-    beyond = _Beyond(roles_for(laws, table.shape[1]), Table(table, targets, tuple(names)))
+    roles = roles_for(laws, table.shape[1])
+    beyond = _Beyond(roles, falls or [False] * len(roles), Table(table, targets, tuple(names)))
     trials: list[Trial] = []
     for law, objective in product(laws, fair):
         scores = sorted((t.score for t in trials), reverse=True)
@@ -168,10 +171,10 @@ def choose(
 class _Beyond:
     """Points that go on from the largest rows, along axes on which all series of runs agree."""
 
-    def __init__(self, roles: Sequence[Role | None], table: Table) -> None:
+    def __init__(self, roles: Sequence[Role | None], falls: Sequence[bool], table: Table) -> None:
         self._spread = spread_within(table)
         self._points: list[tuple[Trend, Array, list[str]]] = []
-        for trend in steady_trends(roles, table):
+        for trend in steady_trends(roles, falls, table):
             x, groups = [], []
             for code, name in enumerate(table.group_names):
                 points = ladder(trend, table.x[table.group_codes == code], _LADDERS)

@@ -11,7 +11,7 @@ from sldagent.cuts import Cut
 from sldagent.evaluation.key import evaluation_key
 from sldagent.evaluation.probes import probe_points
 from sldagent.evaluation.rules import check_independence, check_literals
-from sldagent.scoring import possible_range, selection_score
+from sldagent.scoring import possible_range, possible_values, selection_score
 from sldagent.table import Table
 from sldagent.task import Column, CutKind, CutRule, Role, Task
 
@@ -58,6 +58,18 @@ def test_what_predicts_the_impossible_must_be_twice_as_good() -> None:
     assert possible_range(100 * accuracies) == (0.0, 100.0)
     assert possible_range(10 * accuracies) == (-np.inf, np.inf)
     assert possible_range(0 * accuracies) == (-np.inf, np.inf)
+
+
+@pytest.mark.parametrize(
+    ("name", "top"),
+    [("val_acc", 1.0), ("MMLU", 1.0), ("error rate", 1.0), ("F1", 1.0), ("gsm8k_accuracy", 1.0),
+     ("latency_s", np.inf), ("val_loss", np.inf), ("rel_l2_error", np.inf), ("kl", np.inf),
+     ("generated_wh", np.inf), ("mse", np.inf), ("price_usd", np.inf)],
+)  # fmt: skip
+def test_only_shares_have_a_top(name: str, top: float) -> None:
+    values = np.array([[0.2], [0.8]])
+    assert possible_values(values, [name]) == ((0.0, top),)
+    assert possible_values(100 * values, [name]) == ((0.0, 100 * top),)
 
 
 def test_what_turns_round_as_no_run_does_must_be_ten_times_as_good() -> None:
