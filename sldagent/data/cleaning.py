@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from sldagent.data.choices import Finding, Keep, Wishes
 from sldagent.data.frames import Frame
-from sldagent.data.naming import Meaning, guess_by_name, words_of
+from sldagent.data.naming import Meaning, guess_by_name, rises_by_name, words_of
+from sldagent.task import Role
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -19,7 +20,8 @@ _GAP = np.log(5.0)
 # So few rows across a narrower gap came of divergence if it is that much wider than any below.
 _FEW, _NARROW, _FAR_WIDER = 0.05, np.log(1.3), 10.0
 _LEAST_STEPS = 3
-_FEW_RUNS = 15  # with fewer the rows on the way are what there is
+_FEW_RUNS, _FEW_NAMED = 15, 8  # with fewer the rows on the way are what there is
+_FEW_ROUNDS = 32
 _APART = 0.9  # of rows have a step of their own in a run; one that was resumed may repeat some
 _REPEATS_OF_LEVEL = 3
 _RUN_WORDS = frozenset(("run", "runs", "job", "exp", "experiment", "uid", "uuid"))
@@ -82,14 +84,17 @@ def drop_without_target(frame: Frame, wishes: Wishes) -> tuple[Frame, list[Findi
 
 
 def drop_diverged(frame: Frame, wishes: Wishes) -> tuple[Frame, list[Finding]]:
-    """Leaves out rows whose target lies far above all others, across a gap."""
+    """Leaves out rows whose target lies far above all others, across a gap that nothing explains.
+
+    Of a rate, that all runs at the highest diverged explains no wide gap.
+    """
     found = []
     out = np.zeros(len(frame), dtype=np.bool_)
     for name in wishes.targets:
         values = frame.numbers(name)
         highest, narrow = _highest_that_belongs(values)
         huge = values > highest
-        if not huge.any() or (narrow and _is_explained(frame, huge, wishes)):
+        if not huge.any() or rises_by_name(name) or _is_explained(frame, huge, narrow, wishes):
             continue
         found.append(diverged(frame, name, huge, f"{highest:.4g} at most elsewhere", wishes))
         out |= huge
@@ -107,7 +112,7 @@ def diverged(frame: Frame, name: str, rows: Bools, beside: str, wishes: Wishes) 
     return Finding(what, "taken for diverged, left out", "--keep diverged")
 
 
-def _is_explained(frame: Frame, high: Bools, wishes: Wishes) -> bool:
+def _is_explained(frame: Frame, high: Bools, rates: bool, wishes: Wishes) -> bool:
     """Whether a column tells the high rows from all others: one language, or the least model."""
     for name in frame.columns:
         if is_label(frame, name):
@@ -115,12 +120,17 @@ def _is_explained(frame: Frame, high: Bools, wishes: Wishes) -> bool:
             known = is_planned(frame, name) and _tells_runs_apart(frame, name, wishes)
             if known and not set(texts[high]) & set(texts[~high]):
                 return True
-        elif _is_cause(frame, name, "", wishes):
+        elif _is_cause(frame, name, "", wishes) and (rates or not _is_rate(name, wishes)):
             values = frame.numbers(name)
             own, other = values[high], values[~high]
             if np.isfinite(values).all() and (own.min() > other.max() or own.max() < other.min()):
                 return True
     return False
+
+
+def _is_rate(name: str, wishes: Wishes) -> bool:
+    guess = guess_by_name(name)
+    return wishes.roles.get(name, guess.role if guess is not None else None) is Role.RATE
 
 
 def _highest_that_belongs(values: Floats) -> tuple[float, bool]:
@@ -149,8 +159,8 @@ def keep_last_steps(frame: Frame, wishes: Wishes) -> tuple[Frame, list[Finding]]
     """Of curves, with many rows a run, the last row of each run.
 
     A table in which nothing but the step varies is one of curves only, and keeps its rows. So does
-    one that names no runs where these are few, or where its steps grow by a factor: then they are
-    budgets, planned like the sizes beside them.
+    one of few runs, and one that names no runs where its steps grow by a factor, or are 1, 2, 3 and
+    so on: then they are budgets, planned like the sizes beside them.
     """
     step = _progress(frame, wishes)
     if step is None or step in wishes.roles:
@@ -172,7 +182,10 @@ def keep_last_steps(frame: Frame, wishes: Wishes) -> tuple[Frame, list[Finding]]
     if not named and _are_budgets(steps, keys):
         grown = f"{step} grows by a factor from level to level, and no column names runs"
         return frame, [Finding(grown, "every row is a run of its own", "add a column run")]
-    if not named and len(lengths) < _FEW_RUNS:
+    levels = np.unique(steps[np.isfinite(steps)])
+    if not named and len(levels) <= _FEW_ROUNDS and _counts_up(levels):
+        return frame, []  # rounds of one thing, as planned as the sizes beside them
+    if len(lengths) < (_FEW_NAMED if named else _FEW_RUNS):
         done = "too few runs for a law of their ends alone: all kept"
         return frame, [Finding(what, done, f"--ignore {step}")]
     order = np.lexsort((np.where(np.isfinite(steps), steps, -np.inf), keys))
@@ -198,6 +211,11 @@ def _grow_by_a_factor(steps: Floats) -> bool:
         return False
     factors = np.diff(np.log(levels))
     return bool(factors.min() > np.log(1.3) and factors.max() < 2 * factors.min())
+
+
+def _counts_up(levels: Floats) -> bool:
+    """Whether a column's levels are 1, 2, 3 and so on, perhaps from zero."""
+    return bool(len(levels) > 1 and levels[0] in (0, 1) and (np.diff(levels) == 1).all())
 
 
 def _progress(frame: Frame, wishes: Wishes) -> str | None:

@@ -6,12 +6,20 @@ may be twenty times the parameters in every run. Of such a set the one that says
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sldagent.data.choices import Choice, Use
-from sldagent.data.naming import Meaning, counts_parameters, guess_by_name, is_derived, is_shape
+from sldagent.data.naming import (
+    Meaning,
+    counts_active,
+    counts_parameters,
+    guess_by_name,
+    is_derived,
+    is_shape,
+)
 from sldagent.scales import on_scale
 from sldagent.task import Role
 
@@ -19,6 +27,7 @@ Floats = NDArray[np.float64]
 
 # Standard deviation of what a product of powers of the others leaves, of a feature's own.
 _EXACT = 0.01
+_ROUNDED = 1e-3  # relative, by which a sum may miss its parts
 # Compute is often estimated, and all parameters of a mixture are not quite active ones times
 # experts: these may differ from the product by some per cent.
 _NEAR = 0.05
@@ -27,7 +36,7 @@ _MEASURED, _CHANCE = 0.8, 0.17
 # Powers of what makes up another are small; larger ones are those of what hardly varies.
 _HIGHEST = 4.0
 # Correlation of two measures of one thing, such as parameters with and without embeddings.
-_ALIKE = 0.98
+_ALIKE, _NEARLY_ONE = 0.98, 0.998
 _SINGLE = (Role.SIZE, Role.DATA)
 # Of the pairs of values so many more must be in order than out of it, or there are so few values.
 _ORDERED = 0.9
@@ -59,6 +68,7 @@ def leave_out_determined(
         near = is_derived(name) or bool(alike) or not kept[name].sure
         reason = (
             _made_of(name, [] if kept[name].sure else others, columns, codes)
+            or _sum_of(name, alike, columns)
             or _same(name, alike, z)
             or _in_order(name, loose, z, codes)
             or _reason(name, others, z, columns, codes, near=near)
@@ -71,6 +81,44 @@ def leave_out_determined(
     return [
         replace(c, use=Use.LEFT_OUT, role=None, why=reasons[c.name]) if c.name in reasons else c
         for c in choices
+    ]
+
+
+def leave_out_made_of_targets(
+    choices: Sequence[Choice], x: Floats, y: Floats, asked: Sequence[str]
+) -> list[Choice]:
+    """The choices, without features that are a target times others, or by them: a bandwidth.
+
+    Only what was measured, so that most rows have a value of their own, and only where the powers
+    are whole: a target may well be a product of powers of its causes.
+
+    Args:
+        choices: Of all columns.
+        x: Values (N, F) of the features, in the order of their choices.
+        y: Targets (N, T).
+        asked: Features whose role the user gave: these stay.
+    """
+    columns = {c.name: v for c, v in zip(_features(choices), x.T, strict=True) if (v > 0).all()}
+    targets = [np.log(target) for target in y.T if (target > 0).all()]
+    made = set()
+    for name, values in columns.items():
+        if name in asked or len(np.unique(values)) < _MEASURED * len(values):
+            continue
+        others = [np.log(v) for n, v in columns.items() if n != name and n not in made]
+        for target in targets:
+            design = np.stack([np.ones(len(values)), target, *others], axis=1)
+            if len(values) < design.shape[1] + _FEW_VALUES or np.ptp(target) == 0:
+                continue
+            powers = np.linalg.lstsq(design, np.log(values), rcond=1e-9)[0][1:]
+            whole = (
+                np.abs(powers - np.round(powers)).max() < _ROUNDED and round(abs(powers[0])) == 1
+            )
+            left = np.log(values) - design[:, 1:] @ np.round(powers)
+            if whole and left.std() < _ROUNDED * max(1.0, float(np.log(values).std())):
+                made.add(name)
+    why = "made of a target"
+    return [
+        replace(c, use=Use.LEFT_OUT, role=None, why=why) if c.name in made else c for c in choices
     ]
 
 
@@ -111,11 +159,23 @@ def _made_of(
     return f"made of {' and '.join(parts)}" if apart else ""
 
 
+def _sum_of(name: str, alike: list[str], columns: dict[str, Floats]) -> str:
+    """Why a feature is but the sum of others that are alike, as all tokens are of two languages."""
+    for count in range(2, len(alike) + 1):
+        for parts in combinations(alike, count):
+            total = np.sum([columns[part] for part in parts], axis=0)
+            if np.allclose(columns[name], total, rtol=_ROUNDED, atol=0):
+                return f"the sum of {', '.join(parts)}"
+    return ""
+
+
 def _same(name: str, alike: list[str], z: dict[str, Floats]) -> str:
     """Why a feature measures what another that is alike measures; empty where none does."""
     for other in alike:
         scale = float(z[name].std() * z[other].std())
-        if scale > 0 and float((z[name] * z[other]).mean()) > _ALIKE * scale:
+        # What is active of a mixture of experts and what there is in all are two things.
+        least = _NEARLY_ONE if counts_active(name) != counts_active(other) else _ALIKE
+        if scale > 0 and float((z[name] * z[other]).mean()) > least * scale:
             return f"moves as {other} does: their effects cannot be told apart"
     return ""
 
@@ -157,7 +217,10 @@ def _reason(
 ) -> str:
     """Why a feature is determined by others; empty where it is not."""
     for other in others:
-        if _is_function(columns[name], columns[other], codes):
+        apart = counts_active(name) != counts_active(other) and len(np.unique(columns[other])) > (
+            _FEW_VALUES
+        )
+        if not apart and _is_function(columns[name], columns[other], codes):
             return f"one value for each {other}: their effects cannot be told apart"
     own = float(z[name].std())
     others = [n for n in others if z[n].std() > 1e-12]
@@ -182,7 +245,7 @@ def _left_of(choice: Choice, values: Floats) -> float:
     """
     if is_derived(choice.name):
         return _NEAR
-    counted = choice.role in (Role.COUNT, Role.LOGGED, Role.UNIQUE_DATA)
+    counted = not choice.sure or choice.role in (Role.COUNT, Role.LOGGED, Role.UNIQUE_DATA)
     return _CHANCE if counted and len(np.unique(values)) > _MEASURED * len(values) else 0.0
 
 

@@ -174,7 +174,8 @@ def _read_file(path: Path) -> Frame:
         raise DataError(f"{path}: the table has no rows")
     columns = dict(zip(names, zip(*(cells for _, cells in placed), strict=True), strict=True))
     cells = (cell for column in columns.values() for cell in column)
-    decimal_comma = means_decimal_commas(cells, layout.endswith(_SEPARATORS[";"]))
+    separator = next((s for s, words in _SEPARATORS.items() if layout.endswith(words)), "")
+    decimal_comma = means_decimal_commas(cells, separator)
     places = tuple(place for place, _ in placed)
     return Frame(columns, places, str(path), layout, decimal_comma)
 

@@ -18,6 +18,7 @@ from sldagent.data.naming import (
     guess_by_name,
     is_found,
     is_shape,
+    is_step,
     is_time,
     may_be_a_graphs,
     multiple_by_name,
@@ -199,10 +200,11 @@ def _by_value(name: str, numbers: Floats, guess: NameGuess | None) -> Choice:
             why += f"; laws see {name} + {offset_of(finite, role):g}, for zero has no powers"
         return Choice(name, Use.FEATURE, why, role, guess.unit)
     multiple = multiple_of(multiple_by_name(name))
-    if low < 0 or (finite == 0).mean() > _FEW:
+    if low <= 0:
         role, why = Role.LOGGED, "its values, at zero or below; taken as they are"
     elif re.match(r"N(?![a-z])", name) and high > _MANY:
-        role, why = Role.SIZE, "its name and values, N is a number of parameters"
+        why = "its name and values, N is a number of parameters"
+        return Choice(name, Use.FEATURE, why, Role.SIZE)
     elif whole and words_of(name)[:1] in (["n"], ["num"]) and high * multiple > _MANY:
         role, why = Role.DATA, "its name and values, a large number of something"
     elif multiple > 1 and words_of(name)[:1] in (["n"], ["num"]):
@@ -276,7 +278,7 @@ def _leave_out_steps(wishes: Wishes, choices: dict[str, Choice]) -> None:
         and not {"dataset", "size"} & set(words_of(c.name))
     ]
     for name, choice in choices.items():
-        if seen and _is_step(name) and choice.use is Use.FEATURE and name not in wishes.roles:
+        if seen and is_step(name) and choice.use is Use.FEATURE and name not in wishes.roles:
             why = f"{seen[0]} says how far a run had come"
             choices[name] = Choice(name, Use.LEFT_OUT, why)
 
@@ -305,7 +307,7 @@ def _choose_groups(frame: Frame, wishes: Wishes, choices: dict[str, Choice]) -> 
     """
     features = [c.name for c in choices.values() if c.use is Use.FEATURE]
     candidates = [name for name, choice in choices.items() if _may_group(frame, choice, wishes)]
-    if not candidates and features and all(_is_step(name) for name in features):
+    if not candidates and features and all(is_step(name) for name in features):
         candidates = [
             name
             for name, choice in choices.items()
@@ -319,9 +321,10 @@ def _choose_groups(frame: Frame, wishes: Wishes, choices: dict[str, Choice]) -> 
     is_number = {name: choices[name].use is Use.FEATURE for name in candidates}
     for name in sorted(candidates, key=lambda n: (is_number[n], len(set(frame.texts(n))))):
         others = [feature for feature in features if feature != name]
-        keys = set(zip(*(frame.texts(n) for n in (*found, name)), strict=True))
+        keys = _keys(frame, (*found, name))
         if choices[name].use is Use.FEATURE:
             follows = any(_follows(frame, name, feature) for feature in others)
+            follows = follows or (bool(found) and len(keys) == len(_keys(frame, found)))
             scale = found and choices[name].role in (Role.SIZE, Role.DATA, Role.UNIQUE_DATA)
             if follows or scale or not others or len(frame) / len(keys) < least:
                 continue
@@ -345,6 +348,11 @@ def _choose_groups(frame: Frame, wishes: Wishes, choices: dict[str, Choice]) -> 
     _leave_out_of_groups(frame, found, wishes, choices)
 
 
+def _keys(frame: Frame, names: Sequence[str]) -> set[tuple[str, ...]]:
+    """The combinations of labels that there are."""
+    return set(zip(*(frame.texts(name) for name in names), strict=True))
+
+
 def _leave_out_of_groups(
     frame: Frame, groups: Sequence[str], wishes: Wishes, choices: dict[str, Choice]
 ) -> None:
@@ -360,7 +368,7 @@ def _leave_out_of_groups(
 
 def _may_group(frame: Frame, choice: Choice, wishes: Wishes) -> bool:
     if choice.use is Use.FEATURE:
-        fixed = choice.name in wishes.roles or choice.role is Role.FRACTION or _is_step(choice.name)
+        fixed = choice.name in wishes.roles or choice.role is Role.FRACTION or is_step(choice.name)
         return not fixed and len(set(frame.texts(choice.name)) - {""}) == 2
     return choice.why in (_LABELS, _YES_OR_NO)
 
@@ -371,11 +379,6 @@ def _is_scale(frame: Frame, choice: Choice) -> bool:
     positive = numbers[numbers > 0]
     apart = choice.role in AS_IT_IS or bool(positive.max() >= _APART * positive.min())
     return choice.sure and apart
-
-
-def _is_step(name: str) -> bool:
-    guess = guess_by_name(name)
-    return guess is not None and guess.meaning is Meaning.STEP
 
 
 def _follows(frame: Frame, name: str, other: str) -> bool:

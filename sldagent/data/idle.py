@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.special import fdtrc
 
 from sldagent.data.choices import Choice, Use
+from sldagent.data.naming import is_step
 from sldagent.scales import on_scale
 from sldagent.task import Role
 
@@ -22,6 +23,7 @@ Floats = NDArray[np.float64]
 
 _WHY = "no target depends on it, as far as can be seen"
 _MEASURED = 0.5  # of the rows have a value of their own
+_PLANNED = 3  # rows of every value
 _CHANCE = 0.01  # that a number without a bearing on a target is kept
 _LEFT = 10  # rows beyond the terms, so that the test says something
 
@@ -51,7 +53,9 @@ def leave_out_idle(
     idle = []
     for choice, values in zip(features, x.T, strict=True):
         levels = len(np.unique(values))
+        seldom = np.unique(values, return_counts=True)[1].min() < _PLANNED
         measured = levels > _MEASURED * len(values) and not choice.sure
+        measured = measured or (seldom and is_step(choice.name))  # until it converged, say
         planned = choice.role is Role.FRACTION and choice.sure
         if planned or choice.name in asked or len(columns) < 2:
             continue

@@ -33,14 +33,22 @@ class NameGuess:
 
 
 # What a sampler or a solver takes is no progress of a run.
-_SOLVER_STEPS = r"(?:inference|sampling|sampler|denoising|diffusion|solver|search) steps?"
+_SOLVER_STEPS = r"(?:inference|sampling|sampler|denois\w+|diffusion|solver|search) steps?"
+# What steps are called that say how far a run had come; any other word makes them something that
+# was planned, as rounds of reasoning are.
+_STEP = r"(?:steps?|iterations?|iters?|updates?)"
+_STEP_WORDS = (
+    "n|num|number|of|no|total|max|global|current|cur|train|training|trainer|pretrain|pretraining|"
+    "finetune|finetuning|ft|sft|optim|optimi[sz]er|gradient|grad|sgd|adam|model|env|environment|"
+    "rl|ppo|grpo|policy|learner|actor|log|logged|summary|ckpt|checkpoint|count|idx|index|k|m|b"
+)
 # What a model that is no neural network is made of.
 _PARTS = (
     r"feats?|features|latents?|codebook|centroids?|clusters?|components?|buckets?|neurons|trees"
     r"|estimators"
 )
 _NODES = "^(?:n|num|number of|total|compute|slurm)? ?nodes?$"  # of a cluster, or of graphs
-_FILES = "model|ckpt|checkpoint|file|weights?"
+_FILES = "model|ckpt|checkpoint|file|weights?|table|embeddings?|index"
 _SPREADS = "sd|std|sem|se|stderr|var|variance|ci"
 # In order: the first that is found in the name's words, with blanks between, decides.
 _PATTERNS = [
@@ -48,12 +56,15 @@ _PATTERNS = [
     for meaning, role, pattern in (
         (Meaning.NOTE, None, r"per (?:sec(?:ond)?s?|s|it)|[tqrf]ps"),
         (Meaning.CAUSE, Role.COUNT, _SOLVER_STEPS),
+        (Meaning.CLOCK, None, r"date|datetime|timestamp|created|updated|days ago"),
+        (Meaning.RESULT, None, r"p(?:50|90|95|99|999)|misses|dead"),
+        # If planned, as a budget: the hours that a search may take.
         (
             Meaning.CLOCK,
-            None,
-            r"walltime|wall clock|(?<!test |lead )time(?! steps?| tokens?)|date|datetime",
+            Role.DATA,
+            r"walltime|wall clock|(?<!test |lead )time(?! steps?| tokens?)|runtime|elapsed|latency"
+            r"|(?:gpu|tpu|cpu|core|node|accelerator|device) (?:h|hrs?|hours?|days?|secs?|seconds?)",
         ),
-        (Meaning.CLOCK, None, r"timestamp|created|updated|runtime|days ago|elapsed|latency"),
         # If planned: of speech, of weather, ahead.
         (Meaning.CLOCK, Role.DATA, r"duration|seconds|secs|minutes|hours|years?|lead time"),
         (
@@ -73,9 +84,13 @@ _PATTERNS = [
             None,
             rf"gpus?|tpus?|devices?|{_NODES}",
         ),
-        (Meaning.NOTE, None, r"costs?|prices?|usd|dollars?|eur|euros?"),
-        (Meaning.NOTE, None, r"host(?:name)?|loss scale|version|git(?! hub)|commit|sweep"),
-        (Meaning.NOTE, None, r"notes?|comments?|tags?|user|author|url|link|(?<!drop )path"),
+        (
+            Meaning.NOTE,
+            None,
+            r"^(?:\w+ )?(?:cpu|core|socket|numa)$|host(?:name)?|loss scale|version|commit|sweep",
+        ),
+        (Meaning.NOTE, None, r"costs?(?! per)|prices?|usd|dollars?|eur|euros?|git(?! hub)"),
+        (Meaning.NOTE, None, r"notes?|comments?|tags?|(?:user|author|url|link|(?<!drop )path)$"),
         (Meaning.RESULT, None, r"loss|losses|ppl|perplexity|acc|accuracy|error|err|nll|bpb|bpc"),
         (Meaning.RESULT, None, r"scores?|f1|bleu|rouge|auc|brier|reward|em|r2|mse|rmse|mae"),
         (Meaning.RESULT, None, r"s?mape|mase|wape|crps|(?:resp(?:onse)?|output|gen) len(?:gth)?"),
@@ -94,10 +109,11 @@ _PATTERNS = [
         (
             Meaning.SEED,
             None,
-            r"seeds?|rng|random state|trial|reps?|replicas?|replicates?|repetition|folds?",
+            r"seeds?|rng|random state"
+            r"|(?:trial|reps?|replicas?|replicates?|repetition|folds?)(?: (?:id|idx|no|num))?$",
         ),
         (Meaning.STATE, None, r"^(?:run )?(?:state|status)$"),
-        (Meaning.RUN, None, r"unnamed(?: 0)?|index|idx|row"),
+        (Meaning.RUN, None, r"unnamed(?: 0)?|(?:index|idx|row)$"),
         (Meaning.RUN, None, r"runs?|experiment|exp|job|uid|uuid|hash$|^(?:id|name)$"),
         (Meaning.LABEL, None, r"id|name"),
         (Meaning.DERIVED, Role.DATA, r"(?:\w+ per|(?:tok(?:en)?s?|data) to) (?:param|model)\w*"),
@@ -118,15 +134,20 @@ _PATTERNS = [
             r"seq(?:uence)? len(?:gth)?|context(?: len(?:gth)?)?|ctx|warmup",
         ),
         (Meaning.DERIVED, Role.DATA, r"(?:[mgtpez]|giga|tera|peta|exa|zetta)?flops?|macs"),
-        (Meaning.DERIVED, Role.DATA, r"compute|pf days?|c"),
-        (Meaning.STEP, Role.DATA, r"steps?|global step|iterations?|iters?|updates?"),
+        (Meaning.DERIVED, Role.DATA, r"compute|pf days?|^c$"),
+        (Meaning.STEP, Role.DATA, rf"^(?:(?:{_STEP_WORDS}) )*{_STEP}(?: (?:{_STEP_WORDS}))*$"),
+        (Meaning.CAUSE, Role.COUNT, _STEP),
         (
             Meaning.CAUSE,
             Role.DATA,
             r"tokens?|toks?|data(?:set)?(?: size)?|examples?|samples?|characters?",
         ),
         (Meaning.CAUSE, Role.DATA, r"images|imgs|videos|frames|pairs|clips|demos|demonstrations"),
-        (Meaning.CAUSE, Role.DATA, r"molecules|graphs|users|items|interactions|seqs"),
+        (
+            Meaning.CAUSE,
+            Role.DATA,
+            r"molecules|graphs|users|items|interactions|impressions|clicks|seqs",
+        ),
         (Meaning.CAUSE, Role.DATA, r"episodes?|trajectories|transitions|labels|shots|prompts"),
         (Meaning.CAUSE, Role.DATA, r"chars|bytes|documents?|docs|sequences|train size|n ?train"),
         (Meaning.CAUSE, Role.DATA, r"rows|points|pts|obs|observations|ratings|snippets|patches"),
@@ -152,12 +173,22 @@ _COUNTED = {
 _FALLING = re.compile(
     r"\b(?:loss|losses|ppl|perplexity|nll|bp[bc]|cross entropy|xent|err|error|r?mse|mae|[wc]er)\b"
 )
+_RISING = re.compile(
+    r"acc|recall|precision|success|reward|bleu|rouge|solved|\b(?:scores?|returns?|f1|auc|auroc|map"
+    r"|m?iou|ndcg|mrr|elo|wins?|psnr|ssim|r2|em|passe?[sd]?|mmlu|hellaswag|gsm8k|humaneval)\b"
+)
 _KINDS_OF_SIZE = ("active", "activated", "total", "dense", "base", "encoder", "decoder", "backbone")
 _SHAPE = re.compile(
     rf"\b(?:{_PARTS}|heads?|layers?|depth|width|hidden|d (?:model|ff)|dim|embd|rank)\b"
 )
 _MACHINES = re.compile(
     r"^(?:n|num|number of|total)? ?(?:gpus?|tpus?|devices?|nodes?|cores?|threads?|ranks?|workers?)$"
+)
+_BRACKETED = re.compile(r"[(\[{]\s*\w\s*[)\]}]\s*$")
+_COUNTS = re.compile(r"(?:params|parameters|tokens|examples|samples)$")
+_HARDWARE = re.compile(r"\b(?:gpus?|tpus?|cpus?|devices?|hardware|accelerators?|chips?|boards?)\b")
+_ENERGY = re.compile(
+    r"\b(?:energy|joules?|j|power|watts?|k?wh|latency|lat|[num]?s per|bandwidth)\b"
 )
 _OPTIMUM = re.compile(r"\b(?:opt|optimal|optimum|best|argmin|argmax|star)\b")
 _LOGARITHMS = {"log10": "log10", "log2": "log2"}
@@ -178,19 +209,38 @@ def guess_by_name(name: str) -> NameGuess | None:
     text = " ".join(words[:-1] if multiple else words)
     if multiple and text in _KINDS_OF_SIZE:
         return NameGuess(Meaning.CAUSE, Role.SIZE, f"{multiple} of parameters")
+    found = _first(text)
+    if found is None:
+        return None
+    meaning, role = found
+    unit = _unit(text, role)
+    if multiple and role in (Role.SIZE, Role.DATA, Role.UNIQUE_DATA):
+        unit = f"{multiple} of {unit}" if unit else multiple
+    return NameGuess(meaning, role, unit)
+
+
+def _first(text: str) -> tuple[Meaning, Role | None] | None:
+    """What the first pattern says that is found in a name's words; of what is counted, a cause."""
+    counted = _COUNTS.search(text) is not None
     for pattern, meaning, role in _PATTERNS:
-        if pattern.search(text):
-            unit = _unit(text, role)
-            if multiple and role in (Role.SIZE, Role.DATA, Role.UNIQUE_DATA):
-                unit = f"{multiple} of {unit}" if unit else multiple
-            return NameGuess(meaning, role, unit)
+        if pattern.search(text) and not (counted and role is None):
+            return meaning, role
     return None
 
 
 def multiple_by_name(name: str) -> str:
-    """In what a column counts by the end of its name, `millions` of `params_M`; often nothing."""
-    words = words_of(name)
-    return _THOUSANDS.get(words[-1], "") if len(words) > 1 else ""
+    """In what a column counts by the end of its name, `millions` of `params_M`; often nothing.
+
+    A letter alone is one after what can be counted, or in brackets: `top_k` counts no thousands.
+    """
+    *words, last = words_of(name) or [""]
+    multiple = _THOUSANDS.get(last, "") if words else ""
+    if len(last) > 1 or not multiple or _BRACKETED.search(name):
+        return multiple
+    text = " ".join(words)
+    known = text in _KINDS_OF_SIZE or words[0] in ("n", "num", "number")
+    found = _first(text)
+    return multiple if known or (found is not None and found[1] is not None) else ""
 
 
 def is_clock(name: str) -> bool:
@@ -211,6 +261,16 @@ def counts_machines(name: str) -> bool:
     return bool(_MACHINES.search(" ".join(words_of(name))))
 
 
+def names_hardware(name: str) -> bool:
+    """Whether a column of labels says what something ran on, as a kind of processor."""
+    return bool(_HARDWARE.search(" ".join(words_of(name))))
+
+
+def depends_on_hardware(target: str) -> bool:
+    """Whether a target is a time, a rate or an energy."""
+    return is_time(target) or bool(_ENERGY.search(" ".join(words_of(target))))
+
+
 def may_be_a_graphs(name: str) -> bool:
     """Whether a column counts nodes, which a cluster has, a graph or a layer."""
     return bool(re.search(_NODES, " ".join(words_of(name))))
@@ -229,6 +289,12 @@ def is_time(name: str) -> bool:
     )
 
 
+def is_step(name: str) -> bool:
+    """Whether a column says how far a run had come."""
+    guess = guess_by_name(name)
+    return guess is not None and guess.meaning is Meaning.STEP
+
+
 def is_shape(name: str) -> bool:
     """Whether a count says how large a model is, such as its width."""
     return bool(_SHAPE.search(" ".join(words_of(name))))
@@ -240,9 +306,19 @@ def is_derived(name: str) -> bool:
     return guess is not None and guess.meaning is Meaning.DERIVED
 
 
+def counts_active(name: str) -> bool:
+    """Whether a column is what a mixture of experts uses at once."""
+    return bool({"active", "activated"} & set(words_of(name)))
+
+
 def counts_parameters(name: str) -> bool:
     """Whether a size is a number of parameters for certain, and no `model` or `size`."""
     return bool(re.search(r"param|\bn\b|non ?emb", " ".join(words_of(name))))
+
+
+def rises_by_name(name: str) -> bool:
+    """Whether better runs have more of it, such as an accuracy, so that none diverges upwards."""
+    return bool(_RISING.search(" ".join(words_of(name)))) and not falls_by_name(name)
 
 
 def falls_by_name(name: str) -> bool:

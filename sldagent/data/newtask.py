@@ -11,11 +11,12 @@ from sldagent.cuts import Cut, make_cuts
 from sldagent.data import cleaning
 from sldagent.data.checks import Check, check_table
 from sldagent.data.choices import Choice, Finding, Use, Wishes, make_wishes
-from sldagent.data.dependence import leave_out_determined
+from sldagent.data.dependence import leave_out_determined, leave_out_made_of_targets
 from sldagent.data.drawing import LEGEND, draw_cut
 from sldagent.data.frames import Frame, files_sha256
 from sldagent.data.guess import guess_columns
 from sldagent.data.idle import leave_out_idle
+from sldagent.data.labels import settle_labels
 from sldagent.data.naming import falls_by_name
 from sldagent.data.outlying import drop_outlying
 from sldagent.data.packaged import packaged_folder
@@ -147,10 +148,14 @@ def draft_task(
     frame = frame.rows(keep)
     asked = tuple(wishes.roles)
     table = make_table(frame, choices, wishes.targets)
+    choices = leave_out_made_of_targets(choices, table.x, table.y, asked)
+    table = make_table(frame, choices, wishes.targets)
     choices = leave_out_determined(choices, table.x, table.group_codes, asked)
     table = make_table(frame, choices, wishes.targets)
     frame, found = drop_outlying(frame, choices, table, wishes)
     findings += found
+    table = make_table(frame, choices, wishes.targets)
+    choices = settle_labels(frame, choices, table, wishes)
     table = make_table(frame, choices, wishes.targets)
     choices = leave_out_idle(choices, table.x, table.y, table.group_codes, asked)
     _require_features(frame, choices)

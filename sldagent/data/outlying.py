@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from sldagent.data.choices import Choice, Finding, Keep, Use, Wishes
 from sldagent.data.cleaning import diverged
 from sldagent.data.frames import Frame
+from sldagent.data.naming import rises_by_name
 from sldagent.scales import on_scale
 from sldagent.table import Table
 
@@ -47,7 +48,7 @@ def drop_outlying(
     out = np.zeros(len(frame), dtype=np.bool_)
     found = []
     for name, values in zip(wishes.targets, table.y.T, strict=True):
-        if not (values > 0).all():
+        if not (values > 0).all() or rises_by_name(name):
             continue
         far, about = _outlying(scaled, np.log(values), table.group_codes)
         if not far.any():

@@ -15,6 +15,7 @@ from sldagent.data.frames import Frame, read_frame
 from sldagent.data.naming import can_be_none
 from sldagent.data.reshape import add_settings, to_wide
 from sldagent.data.tables import ALL_ROWS, JOIN
+from sldagent.data.units import counts_from_one, multiple_of
 from sldagent.errors import DataError
 from sldagent.scales import domain_of
 from sldagent.table import Table
@@ -71,8 +72,11 @@ def _allowed(choice: Choice, values: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 
 def feature_values(frame: Frame, choice: Choice) -> NDArray[np.float64]:
-    """A feature's numbers as its task has them."""
+    """A feature's numbers as its task has them: of `10M` among millions of parameters, ten."""
     numbers = frame.numbers(choice.name)
+    if (multiple := multiple_of(choice.unit)) != 1:
+        own = [counts_from_one(cell) for cell in frame.columns[choice.name]]
+        numbers = np.where(own, numbers / multiple, numbers)
     return numbers if choice.factor == 1 else numbers * choice.factor
 
 

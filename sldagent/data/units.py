@@ -104,18 +104,27 @@ def has_decimal_comma(cell: Any) -> bool:
     return bool(_DECIMAL_COMMA.fullmatch(text)) and not _THOUSANDS.fullmatch(text)
 
 
-def means_decimal_commas(cells: Iterable[Any], semicolons: bool) -> bool:
+def counts_from_one(cell: Any) -> bool:
+    """Whether a cell has a multiple of its own, as `7B`, whatever its column counts in."""
+    found = _NUMBER.fullmatch(cell.strip()) if isinstance(cell, str) else None
+    return found is not None and (found["suffix"] or "%") != "%"
+
+
+def means_decimal_commas(cells: Iterable[Any], separator: str) -> bool:
     """Whether commas in a table's numbers are decimal ones.
 
     They are where a cell says so, and where semicolons part the cells, as `4,624` is no thousand
-    there, unless some number has a decimal point or most end with `,000`.
+    there, unless some number has a decimal point or most end with `,000`. Where commas part the
+    cells, one with a comma may be a list: there no number has a decimal point.
     """
     texts = [cell.strip() for cell in cells if isinstance(cell, str)]
+    if separator == "," and any(_DECIMAL_POINT.fullmatch(text) for text in texts):
+        return False
     if any(has_decimal_comma(text) for text in texts):
         return True
     with_comma = [text for text in texts if _DECIMAL_COMMA.fullmatch(text)]
     round_ones = sum(text.endswith(",000") for text in with_comma)
-    if not semicolons or not with_comma or 2 * round_ones > len(with_comma):
+    if separator != ";" or not with_comma or 2 * round_ones > len(with_comma):
         return False
     return not any(
         _DECIMAL_POINT.fullmatch(text) and not _POINT_THOUSANDS.fullmatch(text) for text in texts

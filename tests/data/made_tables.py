@@ -203,8 +203,8 @@ def vocabularies(folder: Path) -> Path:
             np.geomspace(3e7, 1e9, 5), (4096, 8192, 16384, 32768, 65536), np.geomspace(1e9, 1e11, 6)
         ):
             loss = 5.0 * n**-0.3 * 100 + 900 * h**-0.3 + 0.3 * v**-0.1 - 3.0 + 0.004 * rng.normal()
-            share = rng.random()
-            yield round(n), v if share > 0.02 else "", round(h), rng.random() > 0.5, loss + 3
+            share, tied = rng.random(), rng.random() > 0.5
+            yield round(n), v if share > 0.02 else "", round(h), tied, loss + 3 + 0.1 * tied
         yield round(3e7), 4096, round(1e9), True, 900.0
         yield round(3e7), 8192, round(1e9), True, "inf"
         yield round(3e7), 16384, round(1e9), True, ""

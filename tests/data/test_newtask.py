@@ -201,12 +201,126 @@ def test_why_no_cut_can_be_made_is_said(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"loss is 2\.5 in every row"):
         draft(constant)
     rows = [
-        (f"r{i}", s, n, n**-0.1 + 1 / s)
-        for i, n in enumerate((1e6, 1e7, 1e8, 1e9))
+        (f"r{i}", s, n, n**-0.1 + 1 / s + 0.01 * i)
+        for i, n in enumerate((1e6, 1e9) * 5)
         for s in (1, 2, 3, 4, 5)
     ]
     with pytest.raises(DataError, match=r"no cut can be made.*--keep steps"):
         draft(table(tmp_path, "run step params loss", rows))
+
+
+def test_a_label_on_which_nothing_depends_makes_no_groups(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    rows = [(n, d, corpus, "abc"[rng.integers(3)],
+             y * (1 + (corpus == "web")) + 0.003 * rng.normal())
+            for n, d, y in GRID for corpus in ("web", "books") for _ in range(2)]  # fmt: skip
+    made = draft(table(tmp_path, "params tokens corpus annotator loss", rows))
+    assert made.task.group_column == "corpus"
+    assert reason(made, "annotator").endswith("as far as can be seen [--group annotator]")
+    asked = draft(tmp_path / "runs.csv", groups=["corpus", "annotator"])
+    assert asked.task.group_column == "corpus+annotator"
+
+
+def test_what_a_time_was_measured_on_makes_groups(tmp_path: Path) -> None:
+    sizes, batches = (1e8, 3e8, 1e9, 3e9), (1, 4, 16, 64)
+    rows = [(gpu, n, b, (n * b) ** 0.8 * (2e-9 if gpu == "A100" else 1e-9))
+            for gpu in ("A100", "H100") for n in sizes for b in batches]  # fmt: skip
+    made = draft(table(tmp_path, "gpu params batch_size latency_s", rows), ["latency_s"])
+    assert made.task.group_column == "gpu"
+    made = draft(table(tmp_path, "gpu params batch_size loss", rows))
+    assert made.task.group_column is None
+    # Large models ran on other machines: nobody can tell what made them slower.
+    rows = [("A100" if n < 5e8 else "H100", n, b, y) for _, n, b, y in rows]
+    made = draft(table(tmp_path, "gpu params batch_size latency_s", rows), ["latency_s"])
+    assert made.task.group_column is None
+
+
+@pytest.mark.parametrize(
+    ("header", "level", "value"),
+    [
+        ("dataset n_train mse", "hard", 40.0),
+        ("params context ppl", 3e9, 0.02),
+        ("bits params ppl", 2, 30.0),
+    ],
+)
+def test_what_a_column_tells_from_all_others_has_not_diverged(
+    tmp_path: Path, header: str, level: object, value: float
+) -> None:
+    first = {"hard": ("hard", "easy"), 3e9: (3e9, 1e9, 1e8), 2: (2, 3, 4, 8)}[level]
+    rows = [(a, d, (value if a == level else 1.0) * (1 + 1e3 * d**-0.5))
+            for a in first for d in np.geomspace(1e4, 1e7, 9)]  # fmt: skip
+    made = draft(table(tmp_path, header, rows), [header.split()[-1]])
+    assert len(made.table) == len(rows)
+
+
+def test_where_more_is_better_nothing_diverges_upwards(tmp_path: Path) -> None:
+    rows = [(n, d, 60.0 if i in (5, 20) else 100 * d / (d + 1e12)) for i, (n, d, _) in
+            enumerate(GRID)]  # fmt: skip
+    file = table(tmp_path, "params tokens gsm8k_accuracy", rows)
+    assert len(draft(file, ["gsm8k_accuracy"]).table) == 48
+    rows = [(n, d, lr, 50.0 if lr == 1e-2 else y) for n, d, y in GRID for lr in (1e-4, 1e-3, 1e-2)]
+    file = table(tmp_path, "params tokens lr loss", rows)
+    assert "taken for diverged" in said(draft(file))  # at the highest rate all of them
+
+
+def test_a_list_in_a_cell_makes_no_decimal_commas(tmp_path: Path) -> None:
+    rows = [(f'"{i % 2},{i % 2 + 1}"', n, d, f"{y:.3f}" if i else f"{y:.2f}")
+            for i, (n, d, y) in enumerate(GRID)]  # fmt: skip
+    made = draft(table(tmp_path, "cuda_devices params tokens loss", rows))
+    assert made.table.y.max() < 1000
+
+
+@pytest.mark.parametrize("name", ["refine_iterations", "reasoning_steps", "denoise_steps", "steps"])
+def test_rounds_of_one_thing_are_no_checkpoints(tmp_path: Path, name: str) -> None:
+    rows = [(n, k, 1 + n**-0.1 + 1 / k) for n in np.geomspace(1e7, 1e10, 16) for k in range(1, 6)]
+    made = draft(table(tmp_path, f"params {name} loss", rows))
+    assert len(made.table) == 80
+    assert name in made.task.feature_names
+
+
+def test_a_cell_may_have_a_multiple_of_its_own(tmp_path: Path) -> None:
+    rows = [(f"{n / 1e6:.0f}M" if d > 1e10 else n / 1e6, d / 1e9, y) for n, d, y in GRID]
+    made = draft(table(tmp_path, "params_(M) tokens_(B) loss", rows))
+    assert np.unique(made.table.x[:, 0]).tolist() == [n / 1e6 for n in SIZES]
+    assert made.task.features[0].unit == "millions of parameters"
+
+
+def test_a_budget_of_time_is_a_cause(tmp_path: Path) -> None:
+    rows = [(n, h, 1 + n**-0.1 + h**-0.3) for n in SIZES for h in (1, 2, 4, 8, 16)]
+    made = draft(table(tmp_path, "params train_time_hours loss", rows))
+    assert roles(made) == "params=size train_time_hours=data"
+
+
+@pytest.mark.parametrize(
+    ("name", "role"),
+    [("index_size", "size"), ("reward_model_params", "size"), ("path_length", "count"),
+     ("top_k", "count"), ("adam_b", "logged")],
+)  # fmt: skip
+def test_one_word_of_a_name_does_not_decide(tmp_path: Path, name: str, role: str) -> None:
+    levels = [10, 30, 100, 300, 1000] if role != "logged" else [0.3, 0.5, 0.7, 1.5, 2.5]
+    rows = [(x, d, 1 + x**-0.3 + d**-0.2) for x in levels for d in TOKENS]
+    made = draft(table(tmp_path, f"{name} tokens loss", rows))
+    assert roles(made) == f"{name}={role} tokens=data"
+
+
+def test_sums_and_what_a_target_is_made_of_are_left_out(tmp_path: Path) -> None:
+    rows = [(n, a, b, a + b, n**-0.1 + 30 * a**-0.2 + 20 * b**-0.2)
+            for n in SIZES for a in (1e9, 3e9, 1e10) for b in (1e9, 4e9, 2e10)]  # fmt: skip
+    made = draft(table(tmp_path, "params tokens_en tokens_zh tokens_total loss", rows))
+    assert reason(made, "tokens_total") == "the sum of tokens_en, tokens_zh"
+    rng = np.random.default_rng(0)
+    rows = [(b, e, steps, round(b * steps)) for b in (8, 32, 128, 512) for e in (0.1, 0.2, 0.3, 0.5)
+            for steps in [(1e5 / b + 3e3) / e * np.exp(0.02 * rng.normal())]]  # fmt: skip
+    names = "bs target_err steps_to_target examples"
+    made = draft(table(tmp_path, names, rows), ["steps_to_target"])
+    assert reason(made, "examples") == "made of a target"
+
+
+def test_active_parameters_are_not_all_parameters(tmp_path: Path) -> None:
+    rows = [(n, n * k, d, n**-0.1 * k**-0.05 + 30 * d**-0.2)
+            for n in np.geomspace(1e7, 1e11, 6) for k in (1, 1.5, 2.5) for d in TOKENS]  # fmt: skip
+    made = draft(table(tmp_path, "active_params total_params tokens loss", rows))
+    assert roles(made) == "active_params=size total_params=size tokens=data"
 
 
 def test_of_few_runs_every_step_is_used(tmp_path: Path) -> None:
@@ -428,7 +542,9 @@ def test_names_that_say_nothing_are_judged_by_values(tmp_path: Path) -> None:
     rows = []
     for a, b, c in product(np.geomspace(1e6, 1e9, 5), (1, 2, 4, 8), (0.001, 0.003, 0.01)):
         rows += [
-            (a, b, c, z, rng.choice(["yes", "no"]), a**-0.1 + 1 / b + c + z) for z in (-1, 0, 1)
+            (a, b, c, z, flag, a**-0.1 + 1 / b + c + z + 0.5 * (flag == "yes"))
+            for z in (-1, 0, 1)
+            for flag in rng.choice(["yes", "no"], 1)
         ]
     made = draft(table(tmp_path, "alpha beta gamma delta flag y", rows), ["y"])
     assert roles(made) == "alpha=size beta=count gamma=rate delta=logged"
@@ -508,7 +624,7 @@ def test_a_loss_that_is_aimed_at_falls(tmp_path: Path) -> None:
 
 def test_a_number_that_belongs_to_a_label_is_no_feature(tmp_path: Path) -> None:
     problems = {"math": 1280, "proofs": 1300, "code": 1400}
-    rows = [(b, n, d, p, y) for n, d, y in GRID for b, p in problems.items()]
+    rows = [(b, n, d, p, y * p / 1000) for n, d, y in GRID for b, p in problems.items()]
     made = draft(table(tmp_path, "benchmark N D n_problems loss", rows))
     assert (roles(made), made.task.group_column) == ("N=size D=data", "benchmark")
     assert made.table.group_names == tuple(problems)
@@ -550,7 +666,8 @@ def test_a_number_of_one_value_in_every_group_is_no_feature(tmp_path: Path) -> N
 
 
 def test_groups_as_asked_for(tmp_path: Path) -> None:
-    rows = [(n, d, "ab"[i % 2], "uvw"[i % 3], y) for n, d, y in GRID for i in range(6)]
+    rows = [(n, d, "ab"[i % 2], "uvw"[i % 3], y * (1 + i % 2 + 0.3 * (i % 3)))
+            for n, d, y in GRID for i in range(6)]  # fmt: skip
     file = table(tmp_path, "N D first second loss", rows)
     assert draft(file).task.group_column == "first+second"
     assert draft(file, groups=["second"]).task.group_column == "second"
@@ -848,7 +965,7 @@ def test_what_a_tracker_s_table_of_runs_holds(tmp_path: Path) -> None:
     rows = [
         (f"dawn-{i}", "failed" if i % 17 == 0 else "finished", "-", "me", "2024-01-01T00:00:00Z",
          3600 + i, "", 8 if n < 4e8 else 16, n, d, optimizer, 3e-4 * (1e9 / n) ** 0.5,
-         y + 0.004 * rng.normal(), y + 0.3, i)
+         y * (1 + 0.1 * (optimizer == "lion")) + 0.004 * rng.normal(), y + 0.3, i)
         for i, ((n, d, y), optimizer) in enumerate(product(GRID, ("adamw", "lion")))
     ]  # fmt: skip
     made = draft(table(tmp_path, header, rows), ["val/loss"])
