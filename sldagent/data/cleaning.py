@@ -25,6 +25,7 @@ _FEW_ROUNDS = 32
 _APART = 0.9  # of rows have a step of their own in a run; one that was resumed may repeat some
 _REPEATS_OF_LEVEL = 3
 _RUN_WORDS = frozenset(("run", "runs", "job", "exp", "experiment", "uid", "uuid"))
+_NAMING = (Meaning.CAUSE, Meaning.LABEL)  # what labels may be that tell what was run
 # With a smaller share of cells that are numbers, a column is one of labels.
 NUMERIC = 0.8
 
@@ -117,7 +118,8 @@ def _is_explained(frame: Frame, high: Bools, rates: bool, wishes: Wishes) -> boo
     for name in frame.columns:
         if is_label(frame, name):
             texts = np.array(frame.texts(name))
-            known = is_planned(frame, name) and _tells_runs_apart(frame, name, wishes)
+            guess = guess_by_name(name)
+            known = is_planned(frame, name) and (guess is None or guess.meaning in _NAMING)
             if known and not set(texts[high]) & set(texts[~high]):
                 return True
         elif _is_cause(frame, name, "", wishes) and (rates or not _is_rate(name, wishes)):
