@@ -1,5 +1,7 @@
 """Moves keep what every law has: linear amplitudes, used parameters, room, finite predictions."""
 
+import re
+
 import numpy as np
 import pytest
 from laws.synthetic import features, one_law_a_family, truth
@@ -189,6 +191,22 @@ def test_shared_and_fixed_exponents_can_be_freed() -> None:
     moved("unshare exponents", law, TWO, "E + A * N**(-a_N) + B * D**(-a_D)")
     law = moved("fix exponent", find("product", TWO), TWO, "E + A * N**(-1)")
     moved("free exponent", law, TWO, "E + A * N**(-a_N)")
+
+
+def test_no_exponent_follows_what_it_raises() -> None:
+    setting, seen = setting_for(TWO, False), set()
+    for law in (find("chinchilla", TWO), find("product", TWO), find("saturating", TWO)):
+        for seed in range(60):
+            subject = Subject(setting.form(law), (), setting)
+            made = MOVES["follow"](subject, np.random.default_rng(seed))
+            if made is not None:
+                seen.add(made.form.law.formula)
+                again = Subject(made.form, (), setting)
+                more = MOVES["follow"](again, np.random.default_rng(seed))
+                seen |= {more.form.law.formula} if more else set()
+    towers = [f for f in seen if re.search(r"\b([ND])\*\*\(-?\(?\w+ \* \1\*\*", f)]
+    assert len(seen) > 5
+    assert towers == []
 
 
 def test_tokens_become_effective_where_there_are_unique_ones() -> None:

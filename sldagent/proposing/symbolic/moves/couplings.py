@@ -122,7 +122,8 @@ def interact(subject: Subject, rng: Rng) -> Made | None:
 def follow(subject: Subject, rng: Rng) -> Made | None:
     """A shape depends on a feature: a positive one by a power of it, a centre by its logarithm.
 
-    So half-lives, thresholds and exponents may be others for larger models.
+    So half-lives, thresholds and exponents may be others for larger models. No exponent depends on
+    what it is the exponent of: D**(a*D**h) leaves every law behind as soon as D grows.
     """
     old, features = subject.expansion, subject.setting.features
     options = [
@@ -130,6 +131,7 @@ def follow(subject: Subject, rng: Rng) -> Made | None:
         for name in old.used
         for slot in features.slots
         if any(name in words(f) and not _follows(f, name, slot) for f in old.factors)
+        and not any(_raises(f, name, slot) for f in old.factors)
     ]
     if not options:
         return None
@@ -153,6 +155,12 @@ def _follows(factor: str, name: str, slot: Slot) -> bool:
     return (
         re.search(rf"\b{name} [*+] [^()]*(ln\(|exp\()?[^()]*\b{slot.symbol}\b", factor) is not None
     )
+
+
+def _raises(factor: str, name: str, slot: Slot) -> bool:
+    """Whether the shape is an exponent of the feature, or of what it is a part of."""
+    base = rf"(?:\b{slot.symbol}|\([^()]*\b{slot.symbol}\b[^()]*\))"
+    return re.search(rf"{base}\*\*\(*-?\(*{name}\b", factor) is not None
 
 
 def is_positive(factor: str, expansion: Expansion, features: Features) -> bool:
