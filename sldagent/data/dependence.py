@@ -21,6 +21,7 @@ from sldagent.data.naming import (
     is_shape,
 )
 from sldagent.scales import on_scale
+from sldagent.table import Table
 from sldagent.task import Role
 
 Floats = NDArray[np.float64]
@@ -44,17 +45,17 @@ _FEW_VALUES = 6
 
 
 def leave_out_determined(
-    choices: Sequence[Choice], x: Floats, codes: NDArray[np.intp], asked: Sequence[str]
+    choices: Sequence[Choice], table: Table, asked: Sequence[str]
 ) -> list[Choice]:
     """The choices, with features left out that the other features determine.
 
     Args:
         choices: Of all columns.
-        x: Values of the features, in the order of their choices.
-        codes: Number of each row's group.
+        table: The rows, with the features in the order of their choices.
         asked: Features whose role the user gave: these stay.
     """
-    columns = {c.name: values for c, values in zip(_features(choices), x.T, strict=True)}
+    codes = table.group_codes
+    columns = {c.name: values for c, values in zip(_features(choices), table.x.T, strict=True)}
     kept = {c.name: c for c in _features(choices)}
     z = {name: _centred(_scaled(kept[name], values), codes) for name, values in columns.items()}
     reasons: dict[str, str] = {}
@@ -85,7 +86,7 @@ def leave_out_determined(
 
 
 def leave_out_made_of_targets(
-    choices: Sequence[Choice], x: Floats, y: Floats, asked: Sequence[str]
+    choices: Sequence[Choice], table: Table, asked: Sequence[str]
 ) -> list[Choice]:
     """The choices, without features that are a target times others, or by them: a bandwidth.
 
@@ -94,12 +95,12 @@ def leave_out_made_of_targets(
 
     Args:
         choices: Of all columns.
-        x: Values (N, F) of the features, in the order of their choices.
-        y: Targets (N, T).
+        table: The rows, with the features in the order of their choices.
         asked: Features whose role the user gave: these stay.
     """
-    columns = {c.name: v for c, v in zip(_features(choices), x.T, strict=True) if (v > 0).all()}
-    targets = [np.log(target) for target in y.T if (target > 0).all()]
+    given = zip(_features(choices), table.x.T, strict=True)
+    columns = {c.name: values for c, values in given if (values > 0).all()}
+    targets = [np.log(target) for target in table.y.T if (target > 0).all()]
     made = set()
     for name, values in columns.items():
         if name in asked or len(np.unique(values)) < _MEASURED * len(values):

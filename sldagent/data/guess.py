@@ -144,7 +144,7 @@ def _asked(
         raise DataError(f"{frame.origin}: {option} {name}={role}: the column holds no numbers")
     unit = guess.unit if guess is not None and guess.role is role else ""
     if not unit and role in _SCALES:
-        unit = multiple_by_name(name)
+        unit = multiple_by_name(name, counts=True)
     factor = shares.get(name, 1.0) if role is Role.FRACTION else 1.0
     return Choice(name, Use.FEATURE, "asked for", role, unit, factor=factor)
 

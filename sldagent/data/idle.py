@@ -17,6 +17,7 @@ from scipy.special import fdtrc
 from sldagent.data.choices import Choice, Use
 from sldagent.data.naming import is_step
 from sldagent.scales import on_scale
+from sldagent.table import Table
 from sldagent.task import Role
 
 Floats = NDArray[np.float64]
@@ -28,9 +29,7 @@ _CHANCE = 0.01  # that a number without a bearing on a target is kept
 _LEFT = 10  # rows beyond the terms, so that the test says something
 
 
-def leave_out_idle(
-    choices: Sequence[Choice], x: Floats, y: Floats, codes: NDArray[np.intp], asked: Sequence[str]
-) -> list[Choice]:
+def leave_out_idle(choices: Sequence[Choice], table: Table, asked: Sequence[str]) -> list[Choice]:
     """The choices, with features left out that were measured or have two values and tell nothing.
 
     A quadratic surface in the scales of the other features, each group with a level of its own, is
@@ -39,17 +38,16 @@ def leave_out_idle(
 
     Args:
         choices: Of all columns; what is surely a share is not looked at.
-        x: Values (N, F) of the features, in the order of their choices.
-        y: Targets (N, T).
-        codes: Number of each row's group.
+        table: The rows, with the features in the order of their choices.
         asked: Features whose role the user gave: these stay.
     """
+    x, codes = table.x, table.group_codes
     features = [choice for choice in choices if choice.use is Use.FEATURE]
     columns = {
         c.name: _standard(on_scale(values, c.role), codes)
         for c, values in zip(features, x.T, strict=True)
     }
-    targets = [_standard(np.log(t) if (t > 0).all() else t, codes) for t in y.T]
+    targets = [_standard(np.log(t) if (t > 0).all() else t, codes) for t in table.y.T]
     idle = []
     for choice, values in zip(features, x.T, strict=True):
         levels = len(np.unique(values))

@@ -228,14 +228,15 @@ def _first(text: str) -> tuple[Meaning, Role | None] | None:
     return None
 
 
-def multiple_by_name(name: str) -> str:
+def multiple_by_name(name: str, counts: bool = False) -> str:
     """In what a column counts by the end of its name, `millions` of `params_M`; often nothing.
 
-    A letter alone is one after what can be counted, or in brackets: `top_k` counts no thousands.
+    A letter alone is one in brackets or after what can be counted, as everything is of which a user
+    says that it `counts`: `top_k` counts no thousands.
     """
     *words, last = words_of(name) or [""]
     multiple = _THOUSANDS.get(last, "") if words else ""
-    if len(last) > 1 or not multiple or _BRACKETED.search(name):
+    if len(last) > 1 or not multiple or counts or _BRACKETED.search(name):
         return multiple
     text = " ".join(words)
     known = text in _KINDS_OF_SIZE or words[0] in ("n", "num", "number")

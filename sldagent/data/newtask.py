@@ -136,29 +136,9 @@ def draft_task(
     frame, notes = read_shaped(path, wishes)
     file_rows, names = len(frame), tuple(frame.columns)
     frame, findings = _cleaned(frame, wishes)
-    choices = guess_columns(frame, wishes)
+    frame, choices, found = _decided(frame, wishes)
+    findings += found
     choices += [Choice(n, Use.LEFT_OUT, "not asked for") for n in names if n not in frame.columns]
-    _require_features(frame, choices)
-    keep, found = usable_rows(frame, choices)
-    findings += found
-    frame = frame.rows(keep)
-    groups = group_names(frame, choices)
-    keep, found = large_groups(groups)
-    findings += found
-    frame = frame.rows(keep)
-    asked = tuple(wishes.roles)
-    table = make_table(frame, choices, wishes.targets)
-    choices = leave_out_made_of_targets(choices, table.x, table.y, asked)
-    table = make_table(frame, choices, wishes.targets)
-    choices = leave_out_determined(choices, table.x, table.group_codes, asked)
-    table = make_table(frame, choices, wishes.targets)
-    frame, found = drop_outlying(frame, choices, table, wishes)
-    findings += found
-    table = make_table(frame, choices, wishes.targets)
-    choices = settle_labels(frame, choices, table, wishes)
-    table = make_table(frame, choices, wishes.targets)
-    choices = leave_out_idle(choices, table.x, table.y, table.group_codes, asked)
-    _require_features(frame, choices)
     table = make_table(frame, choices, wishes.targets)
     task = _task(path, name or _name_of(path), choices, wishes, [*notes, *map(str, findings)])
     for name, values in zip(wishes.targets, table.y.T, strict=True):
@@ -252,6 +232,33 @@ def _cleaned(frame: Frame, wishes: Wishes) -> tuple[Frame, list[Finding]]:
             reasons = "; ".join(str(f) for f in findings)
             raise DataError(f"{frame.origin}: no row is left: {reasons}")
     return frame, findings
+
+
+def _decided(frame: Frame, wishes: Wishes) -> tuple[Frame, list[Choice], list[Finding]]:
+    """What becomes of the columns: by themselves, then beside each other and the targets.
+
+    Rows go that have no number where a feature is, that are alone in a group or have diverged.
+    """
+
+    def table() -> Table:
+        return make_table(frame, choices, wishes.targets)
+
+    asked = tuple(wishes.roles)
+    choices = guess_columns(frame, wishes)
+    _require_features(frame, choices)
+    keep, findings = usable_rows(frame, choices)
+    frame = frame.rows(keep)
+    keep, found = large_groups(group_names(frame, choices))
+    findings += found
+    frame = frame.rows(keep)
+    choices = leave_out_made_of_targets(choices, table(), asked)
+    choices = leave_out_determined(choices, table(), asked)
+    frame, found = drop_outlying(frame, choices, table(), wishes)
+    findings += found
+    choices = settle_labels(frame, choices, table(), wishes)
+    choices = leave_out_idle(choices, table(), asked)
+    _require_features(frame, choices)
+    return frame, choices, findings
 
 
 def _named_only(frame: Frame, wishes: Wishes) -> Frame:
