@@ -4,6 +4,8 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
+_LITTLE, _NAMED = 0.5, 3  # R² of a cut or group that is warned of; so many are named
+
 
 class Status(StrEnum):
     """How an evaluation ended. Only `ok` has metrics; the rest is a failure with a reason."""
@@ -81,6 +83,21 @@ class Evaluation:
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON; keys are stable."""
         return asdict(self)
+
+    def doubts(self) -> list[str]:
+        """The warnings, and on which cuts and for which groups the law explains little."""
+        words = list(self.warnings)
+        for what, known in (
+            ("cut", {cut.name: cut.metrics for cut in self.cuts}),
+            ("group", self.groups if len(self.groups) > 1 else {}),
+        ):
+            weak = sorted((m.r2, name) for name, m in known.items() if m and m.r2 < _LITTLE)
+            if weak:
+                worst = ", ".join(f"{name} (R² {r2:.3g})" for r2, name in weak[:_NAMED])
+                more = f" and {len(weak) - _NAMED} more" if len(weak) > _NAMED else ""
+                of = f"on {len(weak)} of {len(known)} {what}s" if len(known) > 1 else "on the cut"
+                words.append(f"{of} it explains little: {worst}{more}")
+        return words
 
 
 @dataclass(frozen=True, slots=True)

@@ -201,15 +201,22 @@ class Run:
             return False
 
     def best(self) -> tuple[Candidate, Program] | None:
-        """The candidate whose program lies in `best/`, and the program."""
+        """The candidate whose program lies in `best/`, and the program.
+
+        While the start programs are judged none does yet: then that of the best score so far.
+        """
         file = self.folder / "best" / "fit.json"
         if not file.is_file():
-            return None
+            rows = self.store.rows(Filter(status="ok", top=1))
+            return None if not rows else self._with_program(rows[0]["number"])
         try:
             number = int(json.loads(file.read_text("utf-8"))["number"])
         except (ValueError, KeyError, TypeError):
             look = f"sldagent lineage list {self.folder.name} --top 1"
             raise UsageError(f"{file} is damaged; the database has the best: {look}") from None
+        return self._with_program(number)
+
+    def _with_program(self, number: int) -> tuple[Candidate, Program]:
         candidate = self.candidate(number)
         return candidate, self.store.program(candidate.program_hash)
 

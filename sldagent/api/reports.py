@@ -58,6 +58,7 @@ def report(
                 "params": {name: params.tolist() for name, params in winner.params.items()},
                 "level": _LEVEL,
                 "refits": draws.words,
+                "draws": len(draws.params),
                 "largest": predict_largest(winner, refitter, draws, _LEVEL),
             }
             summary["picture"] = draw_picture(winner, refitter, effort)

@@ -157,7 +157,8 @@ def markdown(bench: Bench) -> str:
     beyond = _BEYOND[bench.split]
     head = ["task", "arm", "seeds", "held-out R²", beyond]
     if bench.published:
-        head += [_METHOD, *others, "best published"]
+        head += [f"{name}, test R², published" for name in (_METHOD, *others)]
+        head.append("best published test R²")
     head += ["evaluations", "CPU min", "wall min", "USD"]
     lines = ["# sldagent bench", "", _row(head), "|---" * len(head) + "|"]
     for row in bench.summary:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from sldagent.evolution.search import Generation
     from sldagent.run import Run
 
+_FEW_DRAWS = 20  # refits; of fewer an interval says little
 _FEW_GROUPS = 3  # whose constants and intervals the end of a search prints
 
 
@@ -103,6 +104,7 @@ def best_lines(run: "Run") -> list[str]:
             f"(fitted on {cut.fit_rows} rows, judged on {cut.held_out_rows})"
             for cut in evaluation.cuts
         ),
+        *(f"warning       {words}" for words in evaluation.doubts()),
     ]
 
 
@@ -125,11 +127,12 @@ def law_lines(report: Mapping[str, Any]) -> Iterator[str]:
         unused = ", ".join(law["unused"])
         yield f"warning       the law does not use {unused}: it cannot say what more of it changes"
     largest = [place for place in law["largest"] if place["where"] == "largest run"]
+    few = f" (of {law['draws']} refits only)" if 0 < law["draws"] < _FEW_DRAWS else ""
     for place in largest[:_FEW_GROUPS]:
         at = ", ".join(f"{name}={value:.4g}" for name, value in place["at"].items())
         group = f"{place['group']}: " if len(largest) > 1 else ""
         for target, value in place["values"].items():
-            yield f"largest run   {group}{target} {_between(value, law['level'])} at {at}"
+            yield f"largest run   {group}{target} {_between(value, law['level'])} at {at}{few}"
     if len(largest) > _FEW_GROUPS:
         yield f"              and {len(largest) - _FEW_GROUPS} more groups: see the report"
 

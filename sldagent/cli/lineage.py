@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sldagent import api
+from sldagent.candidate import Status
 from sldagent.cli._options import STORED, data_option, json_option, runs_option, unprotected_option
 from sldagent.cli._text import print_json_lines
 from sldagent.cli.export import html
@@ -28,7 +29,11 @@ lineage.add_command(html)
 
 @lineage.command("list")
 @click.argument("run", metavar="RUN", default="latest")
-@click.option("--status", help="Only those that ended so, e.g. `ok` or `rejected`.")
+@click.option(
+    "--status",
+    type=click.Choice([str(status) for status in Status]),
+    help="Only those that ended so.",
+)
 @click.option("--island", type=STORED, help="Only those of one island.")
 @click.option("--proposer", help="Only those of one proposer.")
 @click.option("--since", type=STORED, metavar="GENERATION", help="Only from that generation on.")
@@ -44,13 +49,17 @@ def list_(run: str, runs: str, as_json: bool, top: int | None, **wanted: Any) ->
     if as_json:
         print_json_lines(rows)
         return
+    found = False
     for row in rows:
+        found = True
         parents = " ".join(f"#{parent}" for parent in row["parents"])
         click.echo(
             f"#{row['number']:<5d} generation {row['generation']:<4d} island {row['island']:<2d} "
             f"{row['status']:8s} {_score(row['score'])}  {f'from {parents} ' if parents else ''}"
             f"{row['proposer']}: {row['reason'] or row['change']}"
         )
+    if not found:
+        click.echo("no candidate is like that", err=True)
 
 
 @lineage.command()
@@ -82,7 +91,8 @@ def show(
         click.echo(line)
     for call in calls:
         price = "" if call["usd"] is None else f", ${call['usd']:.4f}"
-        click.echo(f"call       {call['kind']} {call['model']}: {call['outcome']}{price}")
+        tokens = f"{call['input_tokens'] or 0} tokens in, {call['output_tokens'] or 0} out"
+        click.echo(f"call       {call['kind']} {call['model']}: {call['outcome']}; {tokens}{price}")
         if prompts:
             click.echo(f"--- prompt\n{call['prompt']}\n--- reply\n{call['reply']}\n---")
     if formula:
@@ -115,11 +125,18 @@ def _described(candidate: "Candidate") -> Iterator[str]:
     yield f"status     {evaluation.status}{': ' if evaluation.reason else ''}{evaluation.reason}"
     if evaluation.metrics is not None:
         yield f"score      {evaluation.score:.4f}"
-        yield f"R²         {evaluation.metrics.r2:.4f} over all cuts"
+        metrics = evaluation.metrics
+        others = f"NMSE {metrics.nmse:.4g}, NMAE {metrics.nmae:.4g}"
+        yield f"R²         {metrics.r2:.4f} over all cuts, {others}"
         for cut in evaluation.cuts:
             yield f"  {cut.metrics.r2:8.4f}  {cut.name}"
             for group, params in (cut.params or {}).items():
-                yield f"            {group}: {params}"
+                own = cut.groups.get(group)
+                yield f"            {f'{own.r2:8.4f}  ' if own else ''}{group}: {params}"
+    clocks = {"cpu": "the processor", "wall": "the clock"}
+    if evaluation.seconds:
+        spent = (f"{evaluation.seconds[n]:.3g} s of {words}" for n, words in clocks.items())
+        yield f"cost       {', '.join(spent)}"
     for warning in evaluation.warnings:
         yield f"warning    {warning}"
 
@@ -129,7 +146,8 @@ def _described(candidate: "Candidate") -> Iterator[str]:
 @click.argument("first", type=STORED, metavar="A")
 @click.argument("second", type=STORED, required=False, metavar="[B]")
 @runs_option
-def diff(run: str, first: int, second: int | None, runs: str) -> None:
+@json_option
+def diff(run: str, first: int, second: int | None, runs: str, as_json: bool) -> None:
     """Show the change from candidate A to B, or from A's parent to A."""
     found = api.open_run(run, runs)
     if second is None:
@@ -140,7 +158,11 @@ def diff(run: str, first: int, second: int | None, runs: str) -> None:
     before, after = (
         found.store.program(found.candidate(number).program_hash) for number in (first, second)
     )
-    click.echo(before.diff(after, f"#{first}", f"#{second}"), nl=False)
+    text = before.diff(after, f"#{first}", f"#{second}")
+    if as_json:
+        click.echo(json.dumps({"from": first, "to": second, "diff": text}, indent=2))
+        return
+    click.echo(text, nl=False)
 
 
 @lineage.command()
@@ -186,7 +208,8 @@ def _steps(run: "Run", number: int) -> Iterator[dict[str, Any]]:
 )
 @click.option("--all", "whole", is_flag=True, help="All candidates.")
 @runs_option
-def tree(run: str, top: int, whole: bool, runs: str) -> None:
+@json_option
+def tree(run: str, top: int, whole: bool, runs: str, as_json: bool) -> None:
     """Show how the best candidates branched off each other."""
     _require_some(top)
     found = api.open_run(run, runs)
@@ -201,18 +224,24 @@ def tree(run: str, top: int, whole: bool, runs: str) -> None:
         named |= {row["number"]: row for row in found.store.rows_of(sorted(missing))}
     else:
         marked = set()
+    branches: list[dict[str, Any]] = []
     below = {child for links in children.values() for child in links}
     waiting = [(number, 0) for number in sorted(named, reverse=True) if number not in below]
     while waiting:
         number, depth = waiting.pop()
         row = named[number]
-        click.echo(
-            f"{'  ' * depth}#{number} {_score(row['score']).strip()}"
-            f"{' *' if number in marked else ''}  {row['proposer']}: "
-            f"{row['reason'] or row['change']}"
-        )
         links = [child for child in children.get(number, ()) if child in named]
+        if as_json:
+            branches.append({**row, "depth": depth, "children": links, "top": number in marked})
+        else:
+            click.echo(
+                f"{'  ' * depth}#{number} {_score(row['score']).strip()}"
+                f"{' *' if number in marked else ''}  {row['proposer']}: "
+                f"{row['reason'] or row['change']}"
+            )
         waiting += [(child, depth + 1) for child in reversed(links)]
+    if as_json:
+        click.echo(json.dumps(branches, indent=2))
 
 
 _NAMES = ("number", "generation", "island", "slot", "program_hash", "proposer", "change")

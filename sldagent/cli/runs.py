@@ -99,35 +99,36 @@ def rm(run: str, yes: bool, runs: str) -> None:
 
 
 @runs.command()
-@click.argument("first", metavar="A")
-@click.argument("second", metavar="B")
+@click.argument("names", metavar="A B...", nargs=-1, required=True)
 @runs_option
 @json_option
-def compare(first: str, second: str, runs: str, as_json: bool) -> None:
-    """Compare two runs: what they were asked to do, and what they found.
+def compare(names: tuple[str, ...], runs: str, as_json: bool) -> None:
+    """Compare runs: what they were asked to do, and what they found.
 
-    Scores compare only where both were judged on the same rows in the same way.
+    Scores compare only where all were judged on the same rows in the same way.
     """
-    found = [api.open_run(name, runs) for name in (first, second)]
+    if len(names) < 2:
+        raise UsageError(f"name a run to compare {names[0]} with")
+    found = [api.open_run(name, runs) for name in names]
     rows = [run.store.run() for run in found]
-    same = rows[0]["evaluation_key"] == rows[1]["evaluation_key"]
-    both = [{**_summary(run), **row["config"]} for run, row in zip(found, rows, strict=True)]
-    names = [name for name in both[0] | both[1] if name not in _ALIKE]
+    same = len({row["evaluation_key"] for row in rows}) == 1
+    each = [{**_summary(run), **row["config"]} for run, row in zip(found, rows, strict=True)]
+    known = dict.fromkeys(name for values in each for name in values if name not in _ALIKE)
     table = {
-        name: [values.get(name) for values in both]
-        for name in names
-        if name in _ALWAYS or both[0].get(name) != both[1].get(name)
+        name: [values.get(name) for values in each]
+        for name in known
+        if name in _ALWAYS or any(values.get(name) != each[0].get(name) for values in each)
     }
     cuts, laws = _cuts(found), [_law_of(run) for run in found]
     if as_json:
-        values = {"comparable": same, "differences": table, "cuts": cuts, "laws": laws}
-        click.echo(json.dumps(values, indent=2))
+        compared = {"comparable": same, "differences": table, "cuts": cuts, "laws": laws}
+        click.echo(json.dumps(compared, indent=2))
         return
-    for name, (one, two) in table.items():
-        click.echo(f"{name:15s} {_short(one):32s} {_short(two)}")
+    for name, values in table.items():
+        click.echo(f"{name:15s} " + " ".join(f"{_short(v):32s}" for v in values).rstrip())
     click.echo("held-out R² of each cut")
-    for name, (one, two) in cuts.items():
-        click.echo(f"  {_short(one):13s} {_short(two):13s} {name}")
+    for name, reached in cuts.items():
+        click.echo("  " + "".join(f"{_short(r2):13s} " for r2 in reached) + name)
     for run, law in zip(found, laws, strict=True):
         if law is not None:
             click.echo(f"best of {run.folder.name}: #{law['candidate']}, {law['parameters']} "

@@ -24,6 +24,8 @@ from sldagent.scoring import LEAST_GAIN
 _CALIBRATION_SHARE = 0.5  # of the draws and of the time, for refits to one cut's fit rows
 _PACKAGES = ("sldagent", "numpy", "scipy")
 SCHEMA = 1
+NARROW = 0.1  # by which intervals may hold fewer values than they say
+_MANY_DRAWS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ def make_card(
     found, row = winner.found, winner.found.run.store.run()
     rows = found.run.store.rows()
     finished = bool(row["finished_at"])
+    uncertainty = _uncertainty(winner, refitter, draws, options)
     card: dict[str, Any] = finite(
         {
             "schema": SCHEMA,
@@ -83,7 +86,7 @@ def make_card(
                 {"name": "this law", **_standing(found.candidate)},
                 *_baselines(found, rows, options.baseline),
             ],
-            "uncertainty": _uncertainty(winner, refitter, draws, options),
+            "uncertainty": uncertainty,
             "test": {
                 "metrics": None if test.evaluation is None else _metrics(test.evaluation),
                 "rows": test.rows,
@@ -95,7 +98,7 @@ def make_card(
                 "search_finished": finished,
                 "words": _leakage(row["test_reads"], finished),
             },
-            "warnings": _warnings(found),
+            "warnings": _warnings(found, uncertainty, len(winner.params)),
             "versions": {
                 "search": row["versions"],
                 "export": {
@@ -356,13 +359,28 @@ def _leakage(reads: int, finished: bool) -> str:
     return words
 
 
-def _warnings(found: Found) -> list[str]:
-    """What the evaluation and the design of the rows give reason to doubt."""
-    words = list(found.candidate.evaluation.warnings)
+def _warnings(found: Found, uncertainty: dict[str, Any], groups: int) -> list[str]:
+    """What the evaluation, the refits and the design of the rows give reason to doubt."""
+    words = found.candidate.evaluation.doubts()
     words += design_warnings(found.task, found.table, find_repeats(found.table))
-    worst = min(found.candidate.evaluation.cuts, key=lambda cut: cut.metrics.r2)
-    if worst.metrics.r2 < 0.5:
-        words.append(f"on cut {worst.name} it explains little: R² {worst.metrics.r2:.3f}")
+    known = uncertainty["calibration"]
+    if known and known["share"] < known["level"] - NARROW:
+        words.append(
+            f"intervals are too narrow beyond the data: those of {known['level']:.0%} held "
+            f"{known['share']:.0%} on cut {known['cut']}"
+        )
+    if uncertainty["draws"] >= _MANY_DRAWS:
+        stuck = [
+            name
+            for name, ends in uncertainty["parameters"].items()
+            if np.equal(ends["low"], ends["high"]).any()
+        ]
+        if stuck:
+            where = f"{len(stuck)} of {groups} groups" if groups > 1 else "the law"
+            words.append(
+                f"in {where} some constant is the same in every refit: it lies at the end of the "
+                "range in which it is sought, and its interval says nothing"
+            )
     if not found.run.store.run()["finished_at"]:
         words.append("the search was not finished when this was written")
     return words

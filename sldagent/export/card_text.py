@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from sldagent.export.card import NARROW
 from sldagent.export.formulas import FormulaText
 
 
@@ -34,7 +35,7 @@ def _cell(value: object) -> str:
     if value is None:
         return "–"
     text = number(value) if isinstance(value, float) else str(value)
-    return " ".join(text.split()).replace("|", "\\|")
+    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
 
 
 def number(value: float | None, digits: int = 5) -> str:
@@ -158,7 +159,7 @@ def _uncertainty(card: dict[str, Any]) -> str:
             f"{c['covered']} of {c['of']} held-out values ({c['share']:.0%}; {c['draws']} refits). "
             + (
                 "They were too narrow there: trust them less beyond the data."
-                if c["share"] < c["level"] - 0.1
+                if c["share"] < c["level"] - NARROW
                 else "That is what they promise."
             ),
         ]

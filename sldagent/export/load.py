@@ -2,7 +2,8 @@
 
 import importlib.util
 import json
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -37,6 +38,14 @@ class ExportedLaw:
         self.latex: str | None = module.LATEX
         self.card = card
 
+    def sympy(self) -> dict[str, Any]:
+        """The formula of each target as a sympy expression; empty where the law was not traced.
+
+        p0, p1, … stand for a group's constants, and features are symbols whatever they are called.
+        Needs sympy.
+        """
+        return _expressions(self.formula, self.features) if self.formula else {}
+
     @property
     def groups(self) -> tuple[str, ...]:
         """Groups that the law has constants for."""
@@ -51,6 +60,21 @@ class ExportedLaw:
     ) -> list[dict[str, tuple[float, float]]]:
         """Where a new run may land, by row and target; ValueError for a law without refits."""
         return list(self._module.predict_interval(rows, level))
+
+
+def _expressions(formula: str, features: Sequence[str]) -> dict[str, Any]:
+    """Each line `target = formula` parsed, with features as symbols whatever they are called."""
+    import sympy
+
+    names = sorted(features, key=len, reverse=True)
+    stand_in = {f"feature_{i}_": sympy.Symbol(name) for i, name in enumerate(names)}
+    found = {}
+    for line in formula.splitlines():
+        target, _, text = line.partition(" = ")
+        for place, name in zip(stand_in, names, strict=True):
+            text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", place, text)
+        found[target] = sympy.sympify(text, locals=stand_in)
+    return found
 
 
 def load_law(path: str | Path) -> ExportedLaw:

@@ -119,7 +119,8 @@ def _for_benchmark(
     law = freeze(winner, refitter, _header(winner, formula), _NO_DRAWS)
     sources = {"law.py": law.source}
     if judge is not None:
-        sources["best_program.py"] = found.program.source
+        note = f"# {_own_rows(found)}\n" if _own_rows(found) else ""
+        sources["best_program.py"] = note + found.program.source
     write_files(folder, sources)
     written, program = rerun_law(folder / "law.py", winner, refitter), found.program
     if judge is not None:
@@ -165,6 +166,7 @@ def _explanation(winner: Winner, card: dict[str, Any], formula: FormulaText) -> 
     found = winner.found
     law = card["law"]
     lines = [f"# {found.task.title or found.task.name}", ""]
+    lines += [_own_rows(found), ""] if _own_rows(found) else []
     lines += ["## The law", ""]
     if formula.latex:
         lines += ["$$", formula.latex, "$$", ""]
@@ -196,6 +198,13 @@ def _explanation(winner: Winner, card: dict[str, Any], formula: FormulaText) -> 
         f"(R² there {card_text.number(fit['r2'])}).",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _own_rows(found: Found) -> str:
+    """A sentence that must not be missing from a law of rows that are not the benchmark's."""
+    if _MEASURED not in found.table.origin:
+        return ""
+    return f"Fitted to rows measured by sldagent ({found.table.origin}), not to the benchmark's."
 
 
 def _constants(values: Any) -> list[str]:

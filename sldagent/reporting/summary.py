@@ -154,7 +154,7 @@ def _judgement(candidate: Candidate, by_group: bool) -> dict[str, Any]:
         "reason": _cut_text(evaluation.reason),
         "exemplars": list(candidate.exemplars),
         "seconds": evaluation.seconds,
-        "warnings": list(evaluation.warnings),
+        "warnings": evaluation.doubts() if by_group else list(evaluation.warnings),
         "output": evaluation.output,
         "groups": {n: _digits(m.r2) if m else None for n, m in evaluation.groups.items()},
         "cuts": [

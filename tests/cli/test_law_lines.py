@@ -11,7 +11,10 @@ def place(group: str, low: float | None, where: str = "largest run") -> dict[str
 
 
 def report(law: dict[str, Any]) -> dict[str, Any]:
-    return {"best": 1, "law": {"level": 0.8, "formula": {"text": "loss = p0", "reason": ""}, **law}}
+    return {
+        "best": 1,
+        "law": {"level": 0.8, "draws": 40, "formula": {"text": "loss = p0", "reason": ""}, **law},
+    }
 
 
 def test_one_group_has_its_constants_and_interval() -> None:

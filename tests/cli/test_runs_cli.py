@@ -91,6 +91,21 @@ def test_tree_holds_every_candidate_once(runs: Path) -> None:
     marked = [line for line in read(runs, "lineage", "tree", "one", "--top", "4").splitlines()
               if re.match(r" *#\d+ +[-\d.]+ \* ", line)]  # fmt: skip
     assert len(marked) == 4
+    branches = json.loads(read(runs, "lineage", "tree", "one", "--all", "--json"))
+    assert [branch["number"] for branch in branches] == [int(x.split()[0][1:]) for x in lines]
+    assert {child for branch in branches for child in branch["children"]} == {
+        row["number"] for row in rows if row["parents"]
+    }
+
+
+def test_diff_and_filters_are_for_programs_too(runs: Path) -> None:
+    found = json.loads(read(runs, "lineage", "diff", "one", "0", "20", "--json"))
+    assert (found["from"], found["to"]) == (0, 20)
+    assert found["diff"] == read(runs, "lineage", "diff", "one", "0", "20")
+    assert call(runs, "lineage", "list", "one", "--status", "nonsense").exit_code == 2
+    assert (
+        "no candidate is like that" in call(runs, "lineage", "list", "one", "--island", "99").stderr
+    )
 
 
 def test_show_tells_how_a_candidate_was_made(runs: Path) -> None:
@@ -99,6 +114,7 @@ def test_show_tells_how_a_candidate_was_made(runs: Path) -> None:
     assert "parents" in text
     assert "exemplars" in text
     assert "EVOLVE-BLOCK-START" in text
+    assert "NMSE" in text
 
 
 def test_compare_says_what_differs(runs: Path) -> None:
@@ -115,6 +131,11 @@ def test_compare_says_what_differs(runs: Path) -> None:
     assert "held_out_r2" in text
     assert "best of one: #" in text
     assert "best of stopped" not in text
+    three = json.loads(read(runs, "runs", "compare", "one", "two", "stopped", "--json"))
+    assert [len(values) for values in three["differences"].values()] == [3] * len(
+        three["differences"]
+    )
+    assert call(runs, "runs", "compare", "one").exception is not None
 
 
 def test_runs_are_listed_with_where_they_stand(runs: Path) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sldagent.candidate import Status
+from sldagent.candidate import CutResult, Evaluation, Metrics, Status
 from sldagent.config import EvaluationConfig
 from sldagent.cuts import Cut
 from sldagent.evaluation.key import evaluation_key
@@ -174,3 +174,20 @@ def test_the_key_changes_with_whatever_changes_a_score() -> None:
         evaluation_key(TASK, table, (cut,), EvaluationConfig(memory_mib=512)),
     }
     assert len(others | {base}) == 5
+
+
+def test_cuts_and_groups_of_which_a_law_explains_little_are_doubts() -> None:
+    def of(r2: float) -> Metrics:
+        return Metrics(r2=r2, nmse=1 - r2, nmae=0.1)
+
+    cuts = tuple(
+        CutResult(f"n>{i}", 20, 5, of(r2), {}, 0.1, 0.0, {}) for i, r2 in enumerate((0.9, 0.1))
+    )
+    groups = {"a": of(0.9), "b": of(-10.2), "c": None, "d": of(0.2), "e": of(-3), "f": of(0.4)}
+    made = Evaluation(Status.OK, metrics=of(0.8), cuts=cuts, groups=groups, warnings=("so",))
+    assert made.doubts() == [
+        "so",
+        "on 1 of 2 cuts it explains little: n>1 (R² 0.1)",
+        "on 4 of 6 groups it explains little: b (R² -10.2), e (R² -3), d (R² 0.2) and 1 more",
+    ]
+    assert Evaluation(Status.OK, metrics=of(0.8), cuts=cuts[:1]).doubts() == []

@@ -81,6 +81,7 @@ def test_measured_rows_are_refused_unless_that_is_typed(run: Run, tmp_path: Path
             export_harbor(measured, refitter, tmp_path / "a", untraced, None)
         assert not (tmp_path / "a").exists()
         export_harbor(measured, refitter, tmp_path / "b", untraced, None, measured=True)
+        assert "measured by sldagent (shapes@measured" in (tmp_path / "b/explain.md").read_text()
         assert (tmp_path / "b" / "law.py").is_file()
 
 

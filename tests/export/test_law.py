@@ -14,6 +14,7 @@ from sldagent import api
 from sldagent.data.sources import load_train
 from sldagent.errors import UsageError
 from sldagent.export.card import Options
+from sldagent.export.load import _expressions
 from sldagent.export.refit import RefitError, Refitter, bootstrap
 from sldagent.export.winner import measured_ends
 from sldagent.program import Program
@@ -58,6 +59,19 @@ def test_predictions_are_the_programs_own(run: Run, exported: Path) -> None:
     assert law.groups == ("stack", "pile")
     np.testing.assert_allclose(law.params["pile"], params["pile"], rtol=1e-12)
     assert law.card["law"]["difference"] <= 1e-12
+    (expression,) = law.sympy().values()
+    constants = {f"p{i}": value for i, value in enumerate(law.params["pile"])}
+    row = next(row for row in rows if row["group"] == "pile")
+    value = expression.subs({**constants, "num_params": row["num_params"],
+                             "parallel_size": row["parallel_size"]})  # fmt: skip
+    assert float(value) == pytest.approx(given[rows.index(row)], rel=1e-9)
+
+
+def test_a_formulas_features_may_be_called_anything() -> None:
+    given = "loss = p0 + p1/Params (M)**p2 + E\nacc = log(Params (M)*E)"
+    found = _expressions(given, ["E", "Params (M)"])
+    assert {str(s) for s in found["loss"].free_symbols} == {"p0", "p1", "p2", "Params (M)", "E"}
+    assert {str(s) for s in found["acc"].free_symbols} == {"Params (M)", "E"}
 
 
 def test_the_file_needs_numpy_only_and_nothing_of_sldagent(exported: Path) -> None:

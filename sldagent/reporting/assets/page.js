@@ -7,6 +7,7 @@ function winnerSection() {
   const params = D.law && D.law.params;
   if (params) {
     const rows = Object.entries(params).map(([group, values]) => [group, ...flat(values)]);
+    if (rows.length > 8) rows.sort((a, b) => (known.groups[a[0]] ?? 1) - (known.groups[b[0]] ?? 1));
     const width = Math.max(...rows.map((r) => r.length));
     const nested = Object.values(params).some((values) => Array.isArray(values[0]));
     const head = el("thead", null, el("tr", null, el("th", { scope: "col" }, "group"), Array.from({ length: width - 1 }, (_, k) => el("th", { scope: "col" }, D.law.formula.text && !nested ? `p${k}` : `params[${k}]`)),
