@@ -8,13 +8,14 @@ from numpy.typing import NDArray
 
 from sldagent.data.choices import Finding, Keep, Wishes
 from sldagent.data.frames import Frame
-from sldagent.data.naming import Meaning, guess_by_name, rises_by_name, words_of
+from sldagent.data.naming import Meaning, guess_by_name, rises_by_name, says_failed, words_of
 from sldagent.task import Role
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 
 _FINISHED = frozenset(("finished", "completed", "complete", "done", "success", "succeeded", "ok"))
+_NO = frozenset(("false", "no", "0", "n", ""))
 # Logarithm of the least factor between a target that belongs and one that comes of divergence.
 _GAP = np.log(5.0)
 # So few rows across a narrower gap came of divergence if it is that much wider than any below.
@@ -52,7 +53,8 @@ def drop_unfinished(frame: Frame, wishes: Wishes) -> tuple[Frame, list[Finding]]
         if guess is None or guess.meaning is not Meaning.STATE or name in wishes.targets:
             continue
         states = [state.lower() for state in frame.texts(name)]
-        finished = np.array([state in _FINISHED for state in states])
+        well = _NO if says_failed(name) else _FINISHED
+        finished = np.array([state in well for state in states])
         if not finished.any() or finished.all():
             continue
         others = sorted(

@@ -66,7 +66,8 @@ def leave_out_determined(
         role = Role.SIZE if _is_shape(kept[name]) else kept[name].role
         alike = [n for n in others if kept[n].role is role and role in _SINGLE]
         loose = [] if kept[name].sure else [n for n in others if n not in alike]
-        near = is_derived(name) or bool(alike) or not kept[name].sure
+        counted = len(np.unique(columns[name])) > len(codes) / 4  # not chosen, so about a product
+        near = is_derived(name) or bool(alike) or (counted and not kept[name].sure)
         reason = (
             _made_of(name, [] if kept[name].sure else others, columns, codes)
             or _sum_of(name, alike, columns)

@@ -202,7 +202,7 @@ def _by_value(name: str, numbers: Floats, guess: NameGuess | None) -> Choice:
     multiple = multiple_of(multiple_by_name(name))
     if low <= 0:
         role, why = Role.LOGGED, "its values, at zero or below; taken as they are"
-    elif re.match(r"N(?![a-z])", name) and high > _MANY:
+    elif re.match(r"N(?:nv|ne|emb)?(?![a-z])", name) and high > _MANY:
         why = "its name and values, N is a number of parameters"
         return Choice(name, Use.FEATURE, why, Role.SIZE)
     elif whole and words_of(name)[:1] in (["n"], ["num"]) and high * multiple > _MANY:

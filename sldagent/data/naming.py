@@ -34,6 +34,8 @@ class NameGuess:
 
 # What a sampler or a solver takes is no progress of a run.
 _SOLVER_STEPS = r"(?:inference|sampling|sampler|denois\w+|diffusion|solver|search) steps?"
+# Columns that say yes of a run that came to nothing.
+_FAILED = r"^(?:is |has |run )?(?:diverged|crashed|failed|oom|timed out)$"
 # What steps are called that say how far a run had come; any other word makes them something that
 # was planned, as rounds of reasoning are.
 _STEP = r"(?:steps?|iterations?|iters?|updates?)"
@@ -57,7 +59,9 @@ _PATTERNS = [
         (Meaning.NOTE, None, r"per (?:sec(?:ond)?s?|s|it)|[tqrf]ps"),
         (Meaning.CAUSE, Role.COUNT, _SOLVER_STEPS),
         (Meaning.CLOCK, None, r"date|datetime|timestamp|created|updated|days ago"),
-        (Meaning.RESULT, None, r"p(?:50|90|95|99|999)|misses|dead"),
+        (Meaning.RESULT, None, r"p(?:50|90|95|99|999)|misses|dead|errors|retransmits?|retries"),
+        (Meaning.RESULT, None, rf"(?:early stop|stop|stopped|stopping|converged|last) {_STEP}"),
+        (Meaning.CAUSE, Role.COUNT, r"rtt|delay"),  # of a network, as it was set
         # If planned, as a budget: the hours that a search may take.
         (
             Meaning.CLOCK,
@@ -82,7 +86,7 @@ _PATTERNS = [
         (
             Meaning.NOTE,
             None,
-            rf"gpus?|tpus?|devices?|{_NODES}",
+            rf"n?gpus?|n?tpus?|n?devices?|{_NODES}",
         ),
         (
             Meaning.NOTE,
@@ -112,10 +116,10 @@ _PATTERNS = [
             r"seeds?|rng|random state"
             r"|(?:trial|reps?|replicas?|replicates?|repetition|folds?)(?: (?:id|idx|no|num))?$",
         ),
-        (Meaning.STATE, None, r"^(?:run )?(?:state|status)$"),
+        (Meaning.STATE, None, rf"^(?:run )?(?:state|status)$|{_FAILED}"),
         (Meaning.RUN, None, r"unnamed(?: 0)?|(?:index|idx|row)$"),
-        (Meaning.RUN, None, r"runs?|experiment|exp|job|uid|uuid|hash$|^(?:id|name)$"),
-        (Meaning.LABEL, None, r"id|name"),
+        (Meaning.RUN, None, r"(?:run|exp|job)(?:s|id)?|experiment|uid|uuid|hash$|^(?:id|name)$"),
+        (Meaning.LABEL, None, r"(?:openml|task|data|dataset|model)?id|name"),
         (Meaning.DERIVED, Role.DATA, r"(?:\w+ per|(?:tok(?:en)?s?|data) to) (?:param|model)\w*"),
         (Meaning.CAUSE, Role.UNIQUE_DATA, r"(?:unique|uniq|distinct)(?: \w+)*|u|u d|d u"),
         (Meaning.CAUSE, Role.FRACTION, r"frac|fractions?|shares?|proportions?|prop|ratio|pct"),
@@ -260,6 +264,11 @@ def can_be_none(name: str, role: Role | None) -> bool:
 def counts_machines(name: str) -> bool:
     """Whether a column says on how many processors something ran, by its name."""
     return bool(_MACHINES.search(" ".join(words_of(name))))
+
+
+def says_failed(name: str) -> bool:
+    """Whether a column says of runs whether they diverged, crashed or the like."""
+    return bool(re.search(_FAILED, " ".join(words_of(name))))
 
 
 def names_hardware(name: str) -> bool:

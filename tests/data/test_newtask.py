@@ -285,6 +285,13 @@ def test_a_cell_may_have_a_multiple_of_its_own(tmp_path: Path) -> None:
     assert made.task.features[0].unit == "millions of parameters"
 
 
+def test_runs_that_are_said_to_have_diverged_are_left_out(tmp_path: Path) -> None:
+    rows = [(n, d, i % 12 == 0, y) for i, (n, d, y) in enumerate(GRID)]
+    made = draft(table(tmp_path, "width_params tokens diverged loss", rows))
+    assert len(made.table) == 44
+    assert "diverged is true in 4 rows: left out" in said(made)
+
+
 def test_a_budget_of_time_is_a_cause(tmp_path: Path) -> None:
     rows = [(n, h, 1 + n**-0.1 + h**-0.3) for n in SIZES for h in (1, 2, 4, 8, 16)]
     made = draft(table(tmp_path, "params train_time_hours loss", rows))
