@@ -78,7 +78,7 @@ def drawing() -> Iterator[None]:
 def _figures(data: dict[str, Any]) -> Iterator[tuple[str, "Callable[[], Figure]"]]:
     if any(score is not None for score in data["candidates"]["score"]):
         yield "score", partial(_score, data["candidates"])
-        yield "pareto", partial(_pareto, data["candidates"])
+        yield "pareto", partial(_pareto, data["candidates"], data["best"])
     picture = data["picture"]
     if "reason" in picture:
         return
@@ -119,43 +119,43 @@ def _axes(columns: int = 1, rows: int = 1) -> tuple["Figure", "list[Axes]"]:
 
 
 def _score(candidates: dict[str, Any]) -> "Figure":
-    """Held-out R² of candidates, and of the best one so far by the selection score."""
+    """What the score of each candidate and of the best one so far lacks to one, on each island."""
     figure, (axes,) = _axes()
     generation = np.array(candidates["generation"])
     island = np.array(candidates["island"])
-    r2 = np.array(candidates["r2"], dtype=float)
     score = np.array(candidates["score"], dtype=float)
-    valid = np.isfinite(r2) & np.isfinite(score)
+    valid = np.isfinite(score)
+    error = np.maximum(1 - score, 1e-12)
     islands = np.unique(island)
     for k, number in enumerate(islands):
         mine = np.flatnonzero(valid & (island == number))
         colour = COLOURS[k % len(COLOURS)]
-        axes.plot(generation[mine], r2[mine], ".", color=colour, alpha=0.35, markersize=3)
-        steps, best = [], -np.inf
-        order = mine[np.lexsort((-score[mine], generation[mine]))]
-        for i in order:
-            if score[i] > best:
-                best = score[i]
-                steps.append((generation[i], r2[i]))
+        axes.plot(generation[mine], error[mine], ".", color=colour, alpha=0.35, markersize=3)
+        steps: list[tuple[float, float]] = []
+        for i in mine[np.lexsort((error[mine], generation[mine]))]:
+            if not steps or error[i] < steps[-1][1]:
+                steps.append((generation[i], error[i]))
         if steps:
-            steps.append((generation.max(), steps[-1][1]))
-            label = f"island {number}" if len(islands) > 1 else "best so far"
+            steps.append((generation.max() + 0.5, steps[-1][1]))
+            label = f"island {number}" if len(islands) > 1 else None
             axes.step(*np.transpose(steps), where="post", color=colour, label=label)
-    top = r2[valid].max()
-    floor = max(np.quantile(r2[valid], 0.25), top - 1)
-    axes.set_ylim(floor - 0.08 * (top - floor) - 1e-6, top + 0.08 * (top - floor) + 1e-6)
-    axes.set(xlabel="generation", ylabel="held-out $R^2$")
+    least, usual = error[valid].min(), np.quantile(error[valid], 0.75)
+    axes.set(xlabel="generation", ylabel="1 − selection score", yscale="log")
+    axes.set_ylim(least / 1.2, max(2 * least, min(usual, 1.0)) * 1.2)
     _whole(axes)
-    axes.legend()
+    if len(islands) > 1:
+        figure.legend(loc="outside lower center", ncols=4, title="best so far")
     return figure
 
 
-def _pareto(candidates: dict[str, Any]) -> "Figure":
-    """Held-out error against the numbers that are fitted, with the Pareto front."""
+def _pareto(candidates: dict[str, Any], best: int | None) -> "Figure":
+    """Held-out error against the numbers that are fitted, with the Pareto front and the winner."""
     figure, (axes,) = _axes()
     params = np.array(candidates["params"], dtype=float)
     error = np.maximum(1 - np.array(candidates["r2"], dtype=float), 1e-12)
     known = np.isfinite(params) & np.isfinite(error)
+    chosen = known & (np.array(candidates["number"]) == best)
+    winner = params[chosen], error[chosen]
     params, error = params[known], error[known]
     axes.plot(params, error, ".", color="#9aa0aa", markersize=4)
     front: list[tuple[float, float]] = []
@@ -165,6 +165,8 @@ def _pareto(candidates: dict[str, Any]) -> "Figure":
     end = (params.max() + 0.5, front[-1][1])
     axes.step(*np.transpose([*front, end]), where="post", color=COLOURS[0], label="Pareto front")
     axes.plot(*np.transpose(front), "o", color=COLOURS[0], markersize=4)
+    if len(winner[0]):
+        axes.plot(*winner, "*", color=COLOURS[1], markersize=9, label="the run's law")
     axes.set(xlabel="fitted numbers a group", ylabel="held-out error, $1 - R^2$", yscale="log")
     worst = max(np.quantile(error, 0.9), max(e for _, e in front))
     axes.set_ylim(error.min() / 1.5, min(worst, 10.0 * max(e for _, e in front)) * 1.5)
@@ -183,6 +185,12 @@ def _groups(picture: dict[str, Any]) -> Iterator[tuple[int, str, str | None]]:
 def _plain(text: str) -> str:
     """Text that matplotlib does not take for mathematics."""
     return text.replace("$", r"\$")
+
+
+def _r2(value: float) -> str:
+    """Three digits, and as many more as tell a value from one."""
+    digits = 3 if value >= 1 else min(6, max(3, 2 - int(np.floor(np.log10(1 - value)))))
+    return f"{value:.{digits}f}"
 
 
 def _label(column: dict[str, Any]) -> str:
@@ -216,7 +224,7 @@ def _predicted(picture: dict[str, Any], target: int) -> "Figure":
             mine = group[rows] == g
             axes.plot(actual[rows][mine], given[mine], "o", color=colour, markersize=3, label=label)
         axes.set(
-            title=f"{_plain(cut['name'])}, $R^2$ = {cut['r2']:.3f}",
+            title=f"{_plain(cut['name'])}, $R^2$ = {_r2(cut['r2'])}",
             xlabel=f"actual {_label(picture['targets'][target])}",
             ylabel="predicted",
         )
@@ -270,14 +278,22 @@ def _extrapolation(picture: dict[str, Any], target: int) -> "Figure":
         place = numbers.index(curve["axis"]) * len(names) + names.index(curve["group"])
         left.remove(place)
         _curve(every[place], picture, curve, target)
-        if len(picture["groups"]) > 1:
-            every[place].set_title(_plain(curve["group"]))
+        every[place].set_title(_where(curve, len(picture["groups"]) > 1))
         if place % columns == 0:
             every[place].set_ylabel(_label(picture["targets"][target]))
     for place in left:  # a group that has no row beyond this cut
         every[place].remove()
-    every[min(set(range(len(every))) - left)].legend()
+    handles, labels = every[min(set(range(len(every))) - left)].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=min(3, 2 * columns))
     return figure
+
+
+def _where(curve: dict[str, Any], groups: bool) -> str:
+    """A curve's group and what the other features are along it, in lines that fit a panel."""
+    fixed = [f"{name} = {value:.4g}" for name, value in curve["fixed"].items() if value is not None]
+    lines = [curve["group"]] if groups else []
+    lines += [", ".join(fixed[i : i + 2]) for i in range(0, min(len(fixed), 4), 2)]
+    return _plain("\n".join(lines))
 
 
 def _curve(axes: "Axes", picture: dict[str, Any], curve: dict[str, Any], target: int) -> None:
@@ -286,8 +302,12 @@ def _curve(axes: "Axes", picture: dict[str, Any], curve: dict[str, Any], target:
     fit, low, high, whole = (
         np.array(curve[name][target], dtype=float) for name in ("fit", "low", "high", "all")
     )
-    if curve["from"] is not None:
-        axes.axvspan(curve["from"], x[-1], color="#f4ead6", linewidth=0, label="held out")
+    first, last = curve["from"], curve["last"]
+    if first is not None:
+        axes.axvspan(
+            min(first, last), max(first, last), color="#f0dfbc", linewidth=0, label="held out"
+        )
+    axes.axvspan(last, x[-1], color="#f3f3f3", linewidth=0, label="beyond all runs")
     if np.isfinite(low).any():
         words = f"{picture['level']:.0%} interval"
         axes.fill_between(x, low, high, color=COLOURS[0], alpha=0.2, linewidth=0, label=words)
@@ -295,10 +315,12 @@ def _curve(axes: "Axes", picture: dict[str, Any], curve: dict[str, Any], target:
     axes.plot(x, whole, "--", color=COLOURS[1], label="fitted on all runs")
     at, y = np.array(curve["points"]["x"]), np.array(curve["points"]["y"][target])
     held = np.array(curve["points"]["held"], dtype=bool)
-    axes.plot(at[~held], y[~held], "o", color="black", fillstyle="none", markersize=3.5)
-    axes.plot(at[held], y[held], "o", color="black", markersize=3.5)
+    open_, full = at[~held], at[held]
+    axes.plot(open_, y[~held], "o", color="black", fillstyle="none", markersize=3.5,
+              label="runs fitted to")  # fmt: skip
+    axes.plot(full, y[held], "o", color="black", markersize=3.5, label="runs held out")
     _scale(axes, picture["features"][curve["axis"]])
     axes.set_xlim(x.min(), x.max())
-    room = 0.15 * (np.nanmax(whole) - np.nanmin(whole))
-    known = np.concatenate([y, whole[np.isfinite(whole)]])
+    known = np.concatenate([y, *(line[np.isfinite(line)] for line in (fit, whole))])
+    room = 0.1 * (known.max() - known.min())
     axes.set_ylim(known.min() - room, known.max() + room)

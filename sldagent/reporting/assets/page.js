@@ -32,30 +32,31 @@ function flat(value) { return Array.isArray(value) ? value.flatMap(flat) : [valu
 function scoreSection() {
   let wide = false;
   const draw = (width) => {
-    const ok = C.number.map((_, i) => i).filter((i) => C.r2[i] !== null);
-    const best = Math.max(...ok.map((i) => C.r2[i]));
-    const sorted = ok.map((i) => C.r2[i]).sort((a, b) => a - b);
+    const ok = C.number.map((_, i) => i).filter((i) => C.score[i] !== null);
+    const best = Math.max(...ok.map((i) => C.score[i]));
+    const sorted = ok.map((i) => C.score[i]).sort((a, b) => a - b);
     const floor = wide ? Math.max(sorted[0], -1) : Math.max(sorted[Math.floor(sorted.length / 2)], best - 1);
     const room = (best - floor) * 0.08 || 0.001;
     const last = Math.max(1, ...C.generation);
-    const f = frame(width, 320, { low: -0.5, high: last + 0.5, label: "generation", ticks: wholeTicks(0, last, width / 60) }, { low: floor - room, high: best + room, label: "held-out R²" }, "Held-out R² of candidates over generations");
+    const f = frame(width, 320, { low: -0.5, high: last + 0.5, label: "generation", ticks: wholeTicks(0, last, width / 60) }, { low: floor - room, high: best + room, label: "selection score" }, "Selection score of candidates over generations");
     const points = [];
     ISLANDS.forEach((island, k) => {
       const mine = ok.filter((i) => C.island[i] === island);
-      const inside = mine.filter((i) => C.r2[i] >= floor - room);
-      const place = (i) => [f.sx(C.generation[i] + (ISLANDS.length > 1 ? (k / ISLANDS.length - 0.4) * 0.5 : 0)), f.sy(C.r2[i])];
+      const inside = mine.filter((i) => C.score[i] >= floor - room);
+      const place = (i) => [f.sx(C.generation[i] + (ISLANDS.length > 1 ? (k / ISLANDS.length - 0.4) * 0.5 : 0)), f.sy(C.score[i])];
       f.g.append(dots(inside.map(place), 6, color(k, ISLANDS.length), 0.6));
-      let top = -Infinity, score = -Infinity;
+      let top = -Infinity;
       const steps = [];
       const byGeneration = new Map();
       for (const i of mine) byGeneration.set(C.generation[i], [...(byGeneration.get(C.generation[i]) || []), i]);
       for (let g = 0; g <= last; g++) {
-        for (const i of byGeneration.get(g) || []) if (C.score[i] > score) { score = C.score[i]; top = C.r2[i]; }
+        for (const i of byGeneration.get(g) || []) top = Math.max(top, C.score[i]);
         if (top === -Infinity) continue;
         const y = f.sy(Math.max(top, floor - room));
         if (steps.length) steps.push([f.sx(g), steps[steps.length - 1][1]]);
         steps.push([f.sx(g), y]);
       }
+      if (steps.length) steps.push([f.sx(last + 0.4), steps[steps.length - 1][1]]);
       f.g.append(line(steps, color(k, ISLANDS.length)));
       for (const i of inside) { const [x, y] = place(i); points.push({ x, y, number: C.number[i], text: describe(i) }); }
     });
@@ -67,8 +68,8 @@ function scoreSection() {
   const place = drawing(draw);
   const toggle = el("input", { type: "checkbox", onchange: () => { wide = toggle.checked; place.redraw(); } });
   return section("progress", "Score over generations",
-    "Each dot is a candidate; the line is the held-out R² of the best one so far by the selection score, on each island.",
-    el("div", { class: "controls" }, el("label", null, toggle, "down to R² −1")), place, below,
+    "Each dot is a candidate, the line the best one so far on each island, by the score that selection goes by: one less the error beyond the fitted runs, with prices for constants and for failing further out.",
+    el("div", { class: "controls" }, el("label", null, toggle, "down to −1")), place, below,
     ISLANDS.length > 1 ? legend(ISLANDS.map((n, k) => [color(k, ISLANDS.length), `island ${n}`])) : null);
 }
 
