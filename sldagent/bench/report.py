@@ -7,10 +7,12 @@ from statistics import mean, stdev
 from typing import Any
 
 from sldagent.bench.plan import BenchConfig
+from sldagent.laws.families.published import BY_LAW
 from sldagent.table import Table
 from sldagent.task import Task
 
 _METHOD = "human"
+_EQUAL = 0.9  # of the evaluations that were asked for; with fewer arms may differ by much
 _BEYOND = {"test": "test R²", "pseudo": "pseudo-test R²"}
 
 
@@ -135,6 +137,27 @@ def _notes(
         notes.append(
             "Published test R² are others' numbers, not computed here. " + " ".join(sources)
         )
+    for name in tables:
+        judged = {
+            row["arm"]: row["evaluations"]
+            for row in summary
+            if row["task"] == name and row["evaluations"]
+        }
+        if judged and min(judged.values()) < _EQUAL * config.evaluations:
+            counts = ", ".join(f"{arm} {count:.0f}" for arm, count in judged.items())
+            notes.append(
+                f"{name}: searches end with whole generations, so that of {config.evaluations} "
+                f"evaluations were used: {counts}. Where arms differ by much, ask for more."
+            )
+    unprinted = [
+        name for name, (task, _) in tables.items()
+        if config.baselines and task.published_form and _law(task.published_form) not in BY_LAW
+    ]  # fmt: skip
+    if unprinted:
+        notes.append(
+            f"Of the published forms of {', '.join(unprinted)} no constants are at hand to be "
+            "scored as printed: they are fitted here only."
+        )
     over = [
         f"{row['arm']} on {row['task']} ({row['parameters']:.0f} of {limit})"
         for row in summary
@@ -190,6 +213,11 @@ def markdown(bench: Bench) -> str:
         )  # fmt: skip
     lines += ["", *(f"- {note}" for note in bench.notes)]
     return "\n".join(lines)
+
+
+def _law(form: str) -> str:
+    """The name of a form without its features."""
+    return form.partition("(")[0]
 
 
 def _row(cells: Sequence[str]) -> str:

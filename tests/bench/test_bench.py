@@ -148,6 +148,8 @@ def test_pseudo_tests_hide_training_rows_and_read_no_test_rows(tmp_path: Path) -
     searched = [row for row in result.cells if row["seed"] is not None]
     assert [row["part"] for row in searched] == [0, 1]
     assert len({row["cut"] for row in searched}) == 2
+    unprinted = "Of the published forms of parallel no constants are at hand"
+    assert any(note.startswith(unprinted) for note in result.notes)
     own = next(row for row in result.summary if row["arm"] == "symbolic")
     assert own["beyond"]["seeds"] == 1
     assert "pseudo-test R²" in markdown(result)
