@@ -19,6 +19,7 @@ from sldagent.data.naming import (
     guess_by_name,
     is_derived,
     is_shape,
+    is_step,
 )
 from sldagent.scales import on_scale
 from sldagent.table import Table
@@ -131,15 +132,19 @@ def _known_fraction(
     codes: NDArray[np.intp],
     asked: Sequence[str],
 ) -> dict[str, str]:
-    """A fraction that says only how two amounts are related, as entries seen and all entries."""
+    """A fraction that says only how two amounts are related, as entries seen and all entries.
+
+    Of steps, which follow from the epochs and the fraction of the data, these go.
+    """
     shares = [name for name, c in kept.items() if c.role is Role.FRACTION]
     if len(shares) != 1 or shares[0] in asked or not (columns[shares[0]] > 0).all():
         return {}
-    (name,) = shares
-    others = [n for n in kept if n != name]
-    z = {**z, name: _centred(np.log(columns[name]), codes)}
-    reason = _reason(name, others, z, columns, codes, near=False)
-    return {name: reason} if reason else {}
+    z = {**z, shares[0]: _centred(np.log(columns[shares[0]]), codes)}
+    for name in [*filter(is_step, kept), *shares]:
+        others = [n for n in kept if n != name]
+        if reason := _reason(name, others, z, columns, codes, near=False):
+            return {name: reason}
+    return {}
 
 
 def _made_of(

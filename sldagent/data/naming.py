@@ -59,7 +59,11 @@ _PATTERNS = [
         (Meaning.NOTE, None, r"per (?:sec(?:ond)?s?|s|it)|[tqrf]ps"),
         (Meaning.CAUSE, Role.COUNT, _SOLVER_STEPS),
         (Meaning.CLOCK, None, r"date|datetime|timestamp|created|updated|days ago"),
-        (Meaning.RESULT, None, r"p(?:50|90|95|99|999)|misses|dead|errors|retransmits?|retries"),
+        (
+            Meaning.RESULT,
+            None,
+            r"p(?:50|90|95|99|999)|misses|dead|efficiency|speed ?up|errors|retransmits?|retries",
+        ),
         (Meaning.RESULT, None, rf"(?:early stop|stop|stopped|stopping|converged|last) {_STEP}"),
         (Meaning.CAUSE, Role.COUNT, r"rtt|delay"),  # of a network, as it was set
         # If planned, as a budget: the hours that a search may take.

@@ -98,6 +98,18 @@ def _seed() -> None:
     np.random.seed(0)  # noqa: NPY002 -- programs use the legacy generator
 
 
+_seed()  # in the template: a fork has numpy's state as it is now, but Python seeds its own anew
+
+
+def _draws(header: dict[str, Any]) -> bool:
+    """Whether the program's text names what could draw.
+
+    Seeding takes longer than many laws. A law that hides its generator may draw otherwise each
+    time, and is rejected.
+    """
+    return _CHANCE.search(header["source"]) is not None
+
+
 def _describe(error: BaseException) -> str:
     """An exception in one line, with the program's line that raised it."""
     line, trace = None, error.__traceback__
@@ -168,6 +180,7 @@ def _fit(channel: Any, header: dict[str, Any], numbers: np.ndarray) -> None:
     """Fits every group: the body holds X (N, F), then Y (N, T); `rows` counts rows per group."""
     fit = _load(header).fit_scaling_law
     features, targets = len(header["features"]), len(header["targets"])
+    draws = _draws(header)
     total = sum(header["rows"])
     x = numbers[: total * features].reshape(total, features)
     y = numbers[total * features :].reshape(total, targets)
@@ -176,7 +189,8 @@ def _fit(channel: Any, header: dict[str, Any], numbers: np.ndarray) -> None:
         part = slice(start, start + rows)
         start += rows
         losses = y[part].copy() if targets > 1 else y[part, 0].copy()
-        _seed()
+        if draws:
+            _seed()
         params = _numbers(fit(x[part].copy(), losses), "what fit_scaling_law returned")
         if params.size > 10_000:
             raise _Failure("rejected", f"fit_scaling_law returned {params.size} numbers")
@@ -193,9 +207,7 @@ class _Law:
         module = _load(header)
         self.features, self.targets = header["features"], header["targets"]
         self.frozen = header["kind"] == "law"
-        # Rows go one by one, and seeding takes five times as long as a law: only where the text
-        # names what could draw. One that hides it may draw otherwise each time, and is rejected.
-        self.draws = _CHANCE.search(header["source"]) is not None
+        self.draws = _draws(header)
         self.call = module.law if self.frozen else module.scaling_law_func
 
     def __call__(self, x: np.ndarray, params: np.ndarray, group: str) -> np.ndarray:
@@ -270,7 +282,8 @@ def run(channel: Any) -> None:
     sys.stdout = sys.stderr = output
     np.seterr(all="ignore")  # a program's warnings are no outcome, and printing them costs time
     try:
-        _seed()
+        entropy.restart()
+        random.setstate(_SEEDED)
         _OPERATIONS[header["op"]](channel, header, np.frombuffer(body))
         end: dict[str, Any] = {"done": True}
     except _Failure as failure:
