@@ -141,9 +141,14 @@ function lineageSection() {
     interactive(g, C.number.map((number, i) => { const [x, y] = xy.get(number); return { x, y, number, text: describe(i) }; }));
     return g;
   };
+  const missing = el("span", { class: "note", role: "status" });
   const box = el("input", { type: "number", min: "0", placeholder: "number", "aria-label": "Number of a candidate", style: { width: "110px" } });
-  const go = el("form", { class: "controls", onsubmit: (event) => { event.preventDefault(); if (box.value !== "") open(Number(box.value)); } },
-    box, el("button", { type: "submit" }, "Show candidate"));
+  const go = el("form", { class: "controls", onsubmit: (event) => {
+    event.preventDefault();
+    const known = AT.has(Number(box.value));
+    missing.textContent = box.value === "" || known ? "" : `There is no candidate #${box.value}.`;
+    if (box.value !== "" && known) open(Number(box.value));
+  } }, box, el("button", { type: "submit" }, "Show candidate"), missing);
   return section("lineage", "Lineage",
     "From left to right, generation by generation; a line runs from parent to child, the bold one leads to the best. Point at a candidate to see it, click or press Enter to open it; arrow keys walk.",
     go, drawing(draw),
