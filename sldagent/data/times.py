@@ -17,6 +17,7 @@ BY_NAME = "a time, by its name"
 _VARIES = 0.7
 _UNEXPLAINED = 0.4
 _LITTLE = 0.1  # of a time of few values, so that it was measured all the same
+_CLOCKED = frozenset(("time", "walltime", "runtime", "elapsed", "latency", "clock"))
 _RUN_TIME = frozenset(("wall", "gpu", "tpu", "train", "training", "elapsed", "run"))
 
 
@@ -40,6 +41,8 @@ def judge_times(frame: Frame, wishes: Wishes, choices: dict[str, Choice]) -> Non
         guess = guess_by_name(name)
         if choices[name].why != BY_NAME or guess is None or guess.role is None:
             continue
+        if _CLOCKED & set(words_of(name)):
+            continue  # noise of the machine explains nothing, and makes it no cause
         numbers = frame.numbers(name)
         if not (numbers > 0).all():
             continue

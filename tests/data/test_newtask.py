@@ -296,6 +296,10 @@ def test_a_budget_of_time_is_a_cause(tmp_path: Path) -> None:
     rows = [(n, h, 1 + n**-0.1 + h**-0.3) for n in SIZES for h in (1, 2, 4, 8, 16)]
     made = draft(table(tmp_path, "params train_time_hours loss", rows))
     assert roles(made) == "params=size train_time_hours=data"
+    rng = np.random.default_rng(0)  # machines of all kinds
+    measured = [(n, d, n * d / 1e16 * np.exp(rng.normal(0, 2)), y) for n, d, y in GRID]
+    made = draft(table(tmp_path, "params tokens Runtime loss", measured))
+    assert roles(made) == "params=size tokens=data"
 
 
 @pytest.mark.parametrize(
