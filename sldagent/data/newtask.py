@@ -251,6 +251,8 @@ def _decided(frame: Frame, wishes: Wishes) -> tuple[Frame, list[Choice], list[Fi
     keep, found = large_groups(group_names(frame, choices))
     findings += found
     frame = frame.rows(keep)
+    choices = [_unless_constant(choice, frame, asked) for choice in choices]
+    _require_features(frame, choices)
     choices = leave_out_made_of_targets(choices, table(), asked)
     choices = leave_out_determined(choices, table(), asked)
     frame, found = drop_outlying(frame, choices, table(), wishes)
@@ -259,6 +261,17 @@ def _decided(frame: Frame, wishes: Wishes) -> tuple[Frame, list[Choice], list[Fi
     choices = leave_out_idle(choices, table(), asked)
     _require_features(frame, choices)
     return frame, choices, findings
+
+
+def _unless_constant(choice: Choice, frame: Frame, asked: Iterable[str]) -> Choice:
+    """The choice, left out where the rows that are left have one value of a feature."""
+    if choice.use is not Use.FEATURE or choice.name in asked:
+        return choice
+    values = frame.numbers(choice.name)
+    if np.ptp(values) > 0:
+        return choice
+    why = f"constant: {values[0]:g} in the rows that are left"
+    return replace(choice, use=Use.LEFT_OUT, role=None, why=why)
 
 
 def _named_only(frame: Frame, wishes: Wishes) -> Frame:

@@ -292,6 +292,13 @@ def test_runs_that_are_said_to_have_diverged_are_left_out(tmp_path: Path) -> Non
     assert "diverged is true in 4 rows: left out" in said(made)
 
 
+def test_what_is_constant_in_the_rows_that_are_left_is_no_feature(tmp_path: Path) -> None:
+    rows = [(n if i % 12 else "", d, 0 if i % 12 else 5, y) for i, (n, d, y) in enumerate(GRID)]
+    made = draft(table(tmp_path, "params tokens unique_tokens loss", rows))
+    assert roles(made) == "params=size tokens=data"
+    assert reason(made, "unique_tokens") == "constant: 0 in the rows that are left"
+
+
 def test_a_budget_of_time_is_a_cause(tmp_path: Path) -> None:
     rows = [(n, h, 1 + n**-0.1 + h**-0.3) for n in SIZES for h in (1, 2, 4, 8, 16)]
     made = draft(table(tmp_path, "params train_time_hours loss", rows))
