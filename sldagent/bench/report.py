@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass
 from statistics import mean, stdev
 from typing import Any
 
+from sldagent.bench.human import FITTED, PRINTED
 from sldagent.bench.plan import BenchConfig
-from sldagent.laws.families.published import BY_LAW
 from sldagent.table import Table
 from sldagent.task import Task
 
@@ -149,10 +149,8 @@ def _notes(
                 f"{name}: searches end with whole generations, so that of {config.evaluations} "
                 f"evaluations were used: {counts}. Where arms differ by much, ask for more."
             )
-    unprinted = [
-        name for name, (task, _) in tables.items()
-        if config.baselines and task.published_form and _law(task.published_form) not in BY_LAW
-    ]  # fmt: skip
+    arms = {name: {row["arm"] for row in summary if row["task"] == name} for name in tables}
+    unprinted = [name for name, known in arms.items() if FITTED in known and PRINTED not in known]
     if unprinted:
         notes.append(
             f"Of the published forms of {', '.join(unprinted)} no constants are at hand to be "
@@ -213,11 +211,6 @@ def markdown(bench: Bench) -> str:
         )  # fmt: skip
     lines += ["", *(f"- {note}" for note in bench.notes)]
     return "\n".join(lines)
-
-
-def _law(form: str) -> str:
-    """The name of a form without its features."""
-    return form.partition("(")[0]
 
 
 def _row(cells: Sequence[str]) -> str:

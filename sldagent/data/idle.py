@@ -12,9 +12,9 @@ from itertools import combinations_with_replacement
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import fdtrc
 
 from sldagent.data.choices import Choice, Use
+from sldagent.data.ftest import LEFT, chance
 from sldagent.data.naming import is_step
 from sldagent.scales import on_scale
 from sldagent.table import Table
@@ -26,7 +26,6 @@ _WHY = "no target depends on it, as far as can be seen"
 _MEASURED = 0.5  # of the rows have a value of their own
 _PLANNED = 3  # rows of every value
 _CHANCE = 0.01  # that a number without a bearing on a target is kept
-_LEFT = 10  # rows beyond the terms, so that the test says something
 
 
 def leave_out_idle(choices: Sequence[Choice], table: Table, asked: Sequence[str]) -> list[Choice]:
@@ -92,20 +91,10 @@ def _chance(
     levels = (codes[:, None] == np.unique(codes)).astype(float)
     products = [own**2, *(own * other for other in others)]
     count = len(others)
-    if levels.shape[1] + count * (count + 3) // 2 + 1 + len(products) > len(target) - _LEFT:
+    if levels.shape[1] + count * (count + 3) // 2 + 1 + len(products) > len(target) - LEFT:
         products = []  # of many columns the products are too many for the rows: a plane must do
-    if levels.shape[1] + count + 1 > len(target) - _LEFT:
+    if levels.shape[1] + count + 1 > len(target) - LEFT:
         return 0.0
     less = np.column_stack([levels, _surface(others) if products else np.stack(others, axis=1)])
     more = np.column_stack([less, own, *products])
-    terms = np.linalg.matrix_rank(more)
-    left = len(target) - terms
-    gained = terms - np.linalg.matrix_rank(less)
-    if not gained:
-        return 0.0
-    without, with_it = (_misfit(design, target) for design in (less, more))
-    return float(fdtrc(gained, left, (without - with_it) / gained / max(with_it / left, 1e-300)))
-
-
-def _misfit(design: Floats, target: Floats) -> float:
-    return float(((target - design @ np.linalg.lstsq(design, target, rcond=None)[0]) ** 2).sum())
+    return chance(less, more, target)

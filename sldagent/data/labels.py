@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import fdtrc
 
 from sldagent.data.choices import Choice, Use, Wishes
 from sldagent.data.cleaning import is_label, is_planned
 from sldagent.data.frames import Frame
+from sldagent.data.ftest import chance
 from sldagent.data.naming import depends_on_hardware, names_hardware
 from sldagent.data.rows import group_names
 from sldagent.scales import on_scale
@@ -21,7 +21,6 @@ Codes = NDArray[np.intp]
 _CHANCE = 0.1  # that a label without a bearing on a target is kept as a group
 _SURE = 1e-6  # chance by which what a run was made on counts as a cause
 _FOLLOWS = 0.3  # of the variance of who ran where, by the features, so that these may be the cause
-_LEFT = 10  # rows beyond the terms, so that the test says something
 _ROWS_OF_GROUP = 6
 
 
@@ -47,7 +46,7 @@ def settle_labels(
     x = np.stack([_standard(on_scale(v, r)) for v, r in zip(table.x.T, roles, strict=True)], axis=1)
     targets = [_standard(np.log(t) if (t > 0).all() else t) for t in table.y.T]
 
-    def chance(name: str, others: Sequence[str]) -> float:
+    def of_label(name: str, others: Sequence[str]) -> float:
         known = [replace(found[n], use=Use.GROUP) for n in others]
         own = [*known, replace(found[name], use=Use.GROUP)]
         codes, finer = (_codes(group_names(frame, part)) for part in (known, own))
@@ -58,7 +57,7 @@ def settle_labels(
         if not is_label(frame, name):
             continue
         others = [n for n in groups if n != name]
-        if chance(name, others) > _CHANCE:
+        if of_label(name, others) > _CHANCE:
             why = f"no target depends on it, as far as can be seen [--group {name}]"
             found[name] = Choice(name, Use.LEFT_OUT, why)
             groups = others
@@ -70,7 +69,7 @@ def settle_labels(
         parts = [replace(found[n], use=Use.GROUP) for n in (*groups, name)]
         if len(frame) < _ROWS_OF_GROUP * len(set(group_names(frame, parts))):
             continue
-        if chance(name, groups) < _SURE and not _follows(x, _codes(frame.texts(name))):
+        if of_label(name, groups) < _SURE and not _follows(x, _codes(frame.texts(name))):
             why = f"labels of what it ran on, which tell much [--ignore {name}]"
             found[name] = Choice(name, Use.GROUP, why)
             groups.append(name)
@@ -83,13 +82,7 @@ def _chance(x: Floats, target: Floats, codes: Codes, finer: Codes) -> float:
     i, j = np.triu_indices(x.shape[1])
     less = np.column_stack([_of_each(plane, codes), x[:, i] * x[:, j]])
     more = np.column_stack([less, _of_each(plane, finer)])
-    terms = int(np.linalg.matrix_rank(more))
-    gained = terms - int(np.linalg.matrix_rank(less))
-    left = len(target) - terms
-    if left < _LEFT or not gained:
-        return 0.0
-    without, with_it = (_misfit(design, target) for design in (less, more))
-    return float(fdtrc(gained, left, (without - with_it) / gained / max(with_it / left, 1e-300)))
+    return chance(less, more, target)
 
 
 def _follows(x: Floats, codes: Codes) -> bool:
@@ -104,10 +97,6 @@ def _of_each(plane: Floats, codes: Codes) -> Floats:
     """The plane's columns for each group by itself."""
     levels = (codes[:, None] == np.unique(codes)).astype(float)
     return np.asarray((levels[:, :, None] * plane[:, None, :]).reshape(len(plane), -1))
-
-
-def _misfit(design: Floats, target: Floats) -> float:
-    return float(((target - design @ np.linalg.lstsq(design, target, rcond=None)[0]) ** 2).sum())
 
 
 def _codes(names: Sequence[str]) -> Codes:

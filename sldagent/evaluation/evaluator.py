@@ -95,6 +95,7 @@ class SandboxEvaluator:
         self.split = split
         self._questions = Questions(task, table, self.cuts)
         self._spread_within = spread_within(table)
+        self._possible = possible_values(table.y, task.target_names)
 
     def close(self) -> None:
         """Ends the sandbox."""
@@ -312,9 +313,8 @@ class SandboxEvaluator:
 
     def _leaves_possible(self, beyond: Sequence[Floats]) -> str:
         """Between what some target of the predictions (K, T) must be and is not, in words."""
-        names = self.task.target_names
         for name, (low, high), given in zip(
-            names, possible_values(self.table.y, names), np.concatenate(beyond).T, strict=True
+            self.task.target_names, self._possible, np.concatenate(beyond).T, strict=True
         ):
             finite = given[np.isfinite(given)]
             if (finite < low).any() or (finite > high).any():

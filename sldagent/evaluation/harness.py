@@ -104,8 +104,8 @@ _seed()  # in the template: a fork has numpy's state as it is now, but Python se
 def _draws(header: dict[str, Any]) -> bool:
     """Whether the program's text names what could draw.
 
-    Seeding takes longer than many laws. A law that hides its generator may draw otherwise each
-    time, and is rejected.
+    Seeding takes longer than many laws. What hides its generator is seeded where its process
+    begins only: a law that draws otherwise for each batch is rejected.
     """
     return _CHANCE.search(header["source"]) is not None
 

@@ -378,8 +378,8 @@ def _warnings(found: Found, uncertainty: dict[str, Any], groups: int) -> list[st
         if stuck:
             where = f"{len(stuck)} of {groups} groups" if groups > 1 else "the law"
             words.append(
-                f"in {where} some constant is the same in every refit: it lies at the end of the "
-                "range in which it is sought, and its interval says nothing"
+                f"in {where} some constant is the same in every refit, as one at the end of the "
+                "range in which it is sought is: its interval says nothing"
             )
     if not found.run.store.run()["finished_at"]:
         words.append("the search was not finished when this was written")
