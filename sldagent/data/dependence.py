@@ -29,6 +29,7 @@ Floats = NDArray[np.float64]
 
 # Standard deviation of what a product of powers of the others leaves, of a feature's own.
 _EXACT = 0.01
+_MOST_PARTS = 8  # of a sum
 _ROUNDED = 1e-3  # relative, by which a sum may miss its parts
 # Compute is often estimated, and all parameters of a mixture are not quite active ones times
 # experts: these may differ from the product by some per cent.
@@ -167,7 +168,12 @@ def _made_of(
 
 
 def _sum_of(name: str, alike: list[str], columns: dict[str, Floats]) -> str:
-    """Why a feature is but the sum of others that are alike, as all tokens are of two languages."""
+    """Why a feature is but the sum of others that are alike, as all tokens are of two languages.
+
+    Of many that are alike there are too many sums to try.
+    """
+    if len(alike) > _MOST_PARTS:
+        return ""
     for count in range(2, len(alike) + 1):
         for parts in combinations(alike, count):
             total = np.sum([columns[part] for part in parts], axis=0)
@@ -224,9 +230,8 @@ def _reason(
 ) -> str:
     """Why a feature is determined by others; empty where it is not."""
     for other in others:
-        apart = counts_active(name) != counts_active(other) and len(np.unique(columns[other])) > (
-            _FEW_VALUES
-        )
+        many = len(np.unique(columns[other])) > _FEW_VALUES
+        apart = many and counts_active(name) != counts_active(other)
         if not apart and _is_function(columns[name], columns[other], codes):
             return f"one value for each {other}: their effects cannot be told apart"
     own = float(z[name].std())

@@ -334,6 +334,14 @@ def test_sums_and_what_a_target_is_made_of_are_left_out(tmp_path: Path) -> None:
     assert reason(made, "examples") == "made of a target"
 
 
+def test_many_columns_of_one_kind_are_read_in_time(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    rows = [(*rng.integers(1e6, 1e9, 25), y) for _, _, y in GRID]
+    names = " ".join(f"tokens_{chr(97 + i)}x" for i in range(25))
+    made = draft(table(tmp_path, f"{names} loss", rows))  # of 2**25 sums none is tried
+    assert len(made.columns) == 26
+
+
 def test_active_parameters_are_not_all_parameters(tmp_path: Path) -> None:
     rows = [(n, n * k, d, n**-0.1 * k**-0.05 + 30 * d**-0.2)
             for n in np.geomspace(1e7, 1e11, 6) for k in (1, 1.5, 2.5) for d in TOKENS]  # fmt: skip
