@@ -14,13 +14,14 @@ from sldagent.candidate import Status
 from sldagent.evaluation.evaluator import SandboxEvaluator
 from sldagent.sandboxes import open_sandbox
 
-# Expressions for a number in [0, 1) that is another one in every ordinary process.
+# Expressions for a number in [0, 1) that is another one in every ordinary process: by one of a
+# thousand two processes would agree every few hundred runs of these tests.
 SOURCES = {
     "numpy's legacy generator": "np.random.rand()",
     "numpy's legacy generator, unseeded again": "(np.random.seed(), np.random.rand())[1]",
     "default_rng": "np.random.default_rng().random()",
     "RandomState": "np.random.RandomState().rand()",
-    "SeedSequence": "np.random.SeedSequence().entropy % 1009 / 1009",
+    "SeedSequence": "np.random.SeedSequence().entropy % 10**9 / 10**9",
     "PCG64": "np.random.Generator(np.random.PCG64()).random()",
     "MT19937": "np.random.Generator(np.random.MT19937()).random()",
     "Philox": "np.random.Generator(np.random.Philox()).random()",
@@ -28,13 +29,13 @@ SOURCES = {
     "random.seed": "(random.seed(), random.random())[1]",
     "random.Random": "random.Random().random()",
     "random.SystemRandom": "random.SystemRandom().random()",
-    "secrets": "secrets.randbelow(1000) / 1000",
+    "secrets": "secrets.randbelow(10**9) / 10**9",
     "secrets.token_bytes": "int.from_bytes(secrets.token_bytes(4), 'big') / 2**32",
     "os.urandom": "int.from_bytes(os.urandom(4), 'big') / 2**32",
-    "uuid4": "uuid.uuid4().int % 1009 / 1009",
-    "shuffle": "random.sample(range(1000), 1)[0] / 1000",
-    "hash of a text": "hash('text') % 1009 / 1009",
-    "set order": "int(next(iter({str(i) for i in range(999)}))) / 999",
+    "uuid4": "uuid.uuid4().int % 10**9 / 10**9",
+    "shuffle": "random.sample(range(10**9), 1)[0] / 10**9",
+    "hash of a text": "hash('text') % 10**9 / 10**9",
+    "set order": "int(''.join(list({str(i) for i in range(100, 999)})[:3])) / 10**9",
     "scipy's generator": "scipy.stats.uniform.rvs()",
     "a wish for a new seed": "np.random.default_rng(None).random()",
 }
