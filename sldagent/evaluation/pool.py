@@ -34,6 +34,11 @@ _RAY_SETTINGS = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     # Grandchildren of a dead worker (the sandbox's template) must not live on.
     "RAY_kill_child_processes_on_worker_exit_with_raylet_subreaper": "true",
+    # What a dashboard would show of every call; there is none.
+    "RAY_task_events_report_interval_ms": "0",
+    "RAY_event_stats": "0",
+    "RAY_enable_metrics_collection": "0",
+    "RAY_enable_timeline": "0",
 }
 
 
@@ -199,7 +204,8 @@ def _start_ray(workers: int | None, address: str | None, folder: str | None) -> 
         }
     terminate = signal.getsignal(signal.SIGTERM)
     try:
-        ray.init(address=address or "local", **settings)
+        with _fewer_processes():
+            ray.init(address=address or "local", **settings)
     except Exception as error:  # a node that starts too slowly raises just that
         where = f" at {address}" if address else ""
         text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
@@ -209,6 +215,26 @@ def _start_ray(workers: int | None, address: str | None, folder: str | None) -> 
         # And it ignores SIGCHLD, which would lose the exit codes of every process started here.
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     return ray
+
+
+@contextlib.contextmanager
+def _fewer_processes() -> Iterator[None]:
+    """Has Ray start no reader of logs that nobody is shown, and no autoscaler that scales nothing.
+
+    These two Python processes would wake up ten times a second beside the candidates; there is no
+    public switch for them.
+    """
+    from ray._private.node import Node
+
+    names = ("start_log_monitor", "start_monitor")
+    kept = {name: getattr(Node, name) for name in names if hasattr(Node, name)}
+    try:
+        for name in kept:
+            setattr(Node, name, lambda _self: None)
+        yield
+    finally:
+        for name, method in kept.items():
+            setattr(Node, name, method)
 
 
 def _knock(address: str) -> None:

@@ -20,6 +20,7 @@ import numpy as np
 
 import sldagent
 from sldagent.api.judging import make_evaluator
+from sldagent.candidate import Evaluation
 from sldagent.config import EvaluationConfig
 from sldagent.cuts import Cut
 from sldagent.evaluation.pool import RayPool
@@ -31,6 +32,8 @@ from sldagent.task import Column, CutKind, CutRule, Role, Task
 
 PROGRAM = """\
 # EVOLVE-BLOCK-START
+import time
+
 import numpy as np
 
 
@@ -40,13 +43,14 @@ def scaling_law_func(data_points, params):
 
 
 def fit_scaling_law(data_points, loss_values):
+    begun = time.process_time()
     total = 0.0
     for step in range({steps}):
         total += step * 0.5
     x = data_points[:, 0] ** -0.3
     basis = np.stack([np.ones(len(x)), x], axis=1)
     solution = np.linalg.lstsq(basis, loss_values, rcond=None)[0]
-    return [solution[0], solution[1], 0.3]
+    return [solution[0], solution[1], 0.3, time.process_time() - begun]
 # EVOLVE-BLOCK-END
 """
 
@@ -74,10 +78,15 @@ def small_task(cuts: int, groups: int = 1, rows: int = 40) -> tuple[Task, Table,
     return task, table, tuple(made)
 
 
+def inside(evaluation: Evaluation) -> float:
+    """CPU seconds that the program's fits took in their sandbox, by their own clock."""
+    return sum(params[3] for cut in evaluation.cuts for params in (cut.params or {}).values())
+
+
 def own_cpu(
     program: Program, task: Task, table: Table, cuts: tuple[Cut, ...], repeats: int = 5
 ) -> float:
-    """CPU seconds of the program's own functions: a fit and a prediction for each cut."""
+    """CPU seconds of the program's own functions in this process: a fit and a prediction a cut."""
     space: dict[str, object] = {}
     exec(compile(program.source, "program", "exec"), space)
     best = []
@@ -119,24 +128,30 @@ def fork() -> None:
 def overhead() -> None:
     """Wall milliseconds of an evaluation beyond the candidate's own CPU time.
 
-    Both are taken in turn, as a machine's clock rate drifts: the median of the differences.
+    That time is taken in this process, in turn with the evaluations, as a machine's clock rate
+    drifts, and by the fits' own clock in the sandbox: medians of the differences.
     """
     for cuts in (1, 3):
         task, table, made = small_task(cuts)
         program = Program(PROGRAM.format(steps=steps_for(18)))
         with make_evaluator(task, table, made, EvaluationConfig(), "held-out", False) as judge:
             judge.evaluate(program)
-            walls, owns = [], []
+            walls, owns, insides = [], [], []
             for _ in range(100):
                 start = time.perf_counter()
-                assert judge.evaluate(program).status == "ok"
+                evaluation = judge.evaluate(program)
                 walls.append(time.perf_counter() - start)
+                assert evaluation.status == "ok"
+                insides.append(inside(evaluation))
                 owns.append(own_cpu(program, task, table, made, 1))
-        more = [wall - own for wall, own in zip(walls, owns, strict=True)]
+        beyond_own, beyond_inside = (
+            statistics.median(wall - cpu for wall, cpu in zip(walls, cpus, strict=True))
+            for cpus in (owns, insides)
+        )
         print(
             f"evaluation with {cuts} cuts: {1000 * statistics.median(walls):.1f} ms wall, own CPU "
-            f"{1000 * statistics.median(owns):.1f} ms, overhead "
-            f"{1000 * statistics.median(more):.1f} ms (min {1000 * min(more):.1f})"
+            f"{1000 * statistics.median(owns):.1f} ms here, overhead {1000 * beyond_own:.1f} ms; "
+            f"{1000 * statistics.median(insides):.1f} ms there, overhead {1000 * beyond_inside:.1f}"
         )
 
 
@@ -160,12 +175,15 @@ def through_ray(milliseconds: float, count: int, chunk: int = 0) -> None:
             for key in range(chunk):
                 text = PROGRAM.format(steps=steps) + f"# {done + key}\n"
                 pool.submit(key, Program(text))
-            assert all(value.status == "ok" for _, value in pool.results())
+            values = [value for _, value in pool.results()]
             seconds = time.perf_counter() - start
+            assert all(value.status == "ok" for value in values)
             rate, share = chunk / seconds, chunk * own / cores / seconds
+            used = sum(map(inside, values)) / cores / seconds
             print(
                 f"{own * 1000:.1f} ms programs {done}..{done + chunk}: {60 * rate:.0f} a minute "
-                f"on {cores} cores, {100 * share:.1f} % of the ideal"
+                f"on {cores} cores, {100 * share:.1f} % of the ideal; {100 * used:.1f} % of core "
+                "time inside candidates, by their own clock"
             )
     finally:
         pool.close()
