@@ -22,7 +22,11 @@ _MARKER = re.compile(rf"^[ \t\f]*(#)[ \t]*({START}|{END})[ \t\f]*$", re.MULTILIN
 # Found in the text, since walking the syntax tree for a hint costs a millisecond a program.
 _IMPORT = re.compile(r"^[ \t]*(?:from|import)[ \t][^\n]*", re.MULTILINE)
 _DOTTED = re.compile(r"\b(?:scipy|optimize)\.\w+")
-_WORD = re.compile(r"[\w.]+")
+# What numpy imports only when somebody asks for it, under whatever name numpy goes.
+_OF_NUMPY = re.compile(
+    r"[.'\"](random|fft|ma|polynomial|testing|ctypeslib|char|rec|strings|matlib)\b"
+)
+_WORD = re.compile(r"[\w.*]+")
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 _BOM = "\ufeff"
 _MOST_BYTES = 1 << 20
@@ -256,6 +260,7 @@ class Program:
     def imports(self) -> tuple[str, ...]:
         """Dotted names that may be modules, sorted: a hint for what to load early."""
         names = set(_DOTTED.findall(self._text))
+        names.update(f"numpy.{part}" for part in _OF_NUMPY.findall(self._text))
         for statement in _IMPORT.finditer(self._text):
             first, *words = _WORD.findall(statement[0])
             names.update(words)

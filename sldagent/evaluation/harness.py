@@ -17,7 +17,6 @@ import marshal
 import os
 import random
 import re
-import secrets
 import sys
 import types
 from collections.abc import Iterator
@@ -50,13 +49,12 @@ def _plain_seed(self: random.Random, a: Any = None, version: int = 2) -> None:
 
 entropy = _Entropy()
 _random_seed = random.Random.seed
-# numpy's SeedSequence() asks `secrets`, which asks `random._urandom`; Random() asks the kernel
-# from C, hence its `seed` is replaced. Done once, in the template.
+# numpy's SeedSequence() and `secrets` ask `random._urandom`; Random() asks the kernel from C, hence
+# its `seed` is replaced. Done once, in the template.
 os.urandom = entropy
 random._urandom = entropy  # type: ignore[attr-defined]
 random.Random.seed = _plain_seed  # type: ignore[method-assign]
 random.seed = random._inst.seed  # type: ignore[attr-defined, unused-ignore]
-secrets.token_bytes = lambda nbytes=None: entropy(32 if nbytes is None else nbytes)
 
 _SEEDED = random.Random(0).getstate()
 # random, urandom, default_rng behind np.random; and what draws behind another name.
@@ -95,10 +93,13 @@ class _Output:
 def _seed() -> None:
     entropy.restart()
     random.setstate(_SEEDED)  # half the time of seeding, which counts where rows go one by one
-    np.random.seed(0)  # noqa: NPY002 -- programs use the legacy generator
+    if "numpy.random" in sys.modules:  # loaded where a program names it
+        np.random.seed(0)  # noqa: NPY002 -- programs use the legacy generator
 
 
-_seed()  # in the template: a fork has numpy's state as it is now, but Python seeds its own anew
+def prepare() -> None:
+    """Called in the template when modules have been imported: forks begin in this state."""
+    _seed()
 
 
 def _draws(header: dict[str, Any]) -> bool:
@@ -295,3 +296,41 @@ def run(channel: Any) -> None:
     except BaseException as error:
         end = {"failed": "error", "reason": _describe(error)}
     channel.send({**end, "output": output.kept})
+
+
+_USUAL = """\
+import numpy as np
+def scaling_law_func(data_points, params):
+    x = np.atleast_2d(np.asarray(data_points, dtype=float))
+    a, b, c = (float(p) for p in params[:3])
+    size = np.maximum(x[:, 0], 1e-300)
+    return np.where(size > 0, a + b * np.exp(-c * np.log(size)) + 0 * size**-c, np.inf)
+def fit_scaling_law(data_points, loss_values):
+    x = np.atleast_2d(np.asarray(data_points, dtype=float))
+    y = np.asarray(loss_values, dtype=float).ravel()
+    best, least = None, np.inf
+    for c in np.linspace(0.1, 1.0, 4):
+        basis = np.column_stack([np.ones(len(y)), x[:, 0] ** -c])
+        scale = np.sqrt((basis**2).sum(axis=0))
+        amplitudes = np.linalg.lstsq(basis / scale, y, rcond=None)[0] / scale
+        error = float(np.mean(np.abs(basis @ amplitudes - y)))
+        if np.isfinite(error) and error < least:
+            best, least = [*amplitudes, c], error
+    normal = basis.T @ basis + np.eye(2)
+    np.linalg.solve(normal, basis.T @ y)
+    return np.array(best)
+"""
+_ROWS = np.array([1.0, 2.0, 4.0, 8.0])
+_ASKED = {"source": _USUAL, "kind": "program", "features": ["size"], "targets": ["loss"]}
+_CALL = {"rows": 4, "shape": [3], "group": "all"}
+# Jobs such as most programs give, for the template to run before it forks.
+REHEARSALS = (
+    (_ASKED | {"op": "fit", "rows": [4]}, np.concatenate([_ROWS, 1 + 1 / _ROWS]).tobytes()),
+    *(
+        (
+            _ASKED | {"op": "predict", "more": 0, "how": how, "calls": [_CALL]},
+            np.concatenate([_ROWS, [1.0, 1.0, 0.5]]).tobytes(),
+        )
+        for how in ("together", "alone", "turned")
+    ),
+)

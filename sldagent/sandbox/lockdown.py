@@ -8,32 +8,29 @@ compiles the filter to BPF once, and a child loads those bytes with one prctl.
 import ctypes
 import errno
 import fcntl
-import importlib.util
 import os
 import struct
 import sys
-import sysconfig
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
-_CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
+_CREATE_RULESET, _RESTRICT_SELF = 444, 446
 _PR_SET_PDEATHSIG, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 1, 22, 38
 _SECCOMP_MODE_FILTER = 2
-_READ_FILE, _READ_DIR = 1 << 2, 1 << 3
 # Of fcntl only these: F_SETOWN and F_SETSIG would have the kernel send signals for the program.
 _FCNTL = (fcntl.F_DUPFD, fcntl.F_DUPFD_CLOEXEC, fcntl.F_GETFD, fcntl.F_SETFD, fcntl.F_GETFL)
 
-# Rights that each Landlock version knows: all are handled, hence refused unless a rule grants them.
+# Rights that each Landlock version knows: all are handled, and no rule grants any.
 _FS_RIGHTS = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}
 _NET_RIGHTS = 0b11  # from version 4: bind and connect TCP
 _SCOPES = 0b11  # from version 6: abstract UNIX sockets, signals
 
 # What numpy, scipy and the interpreter need to compute. Everything else fails with EPERM: fork,
 # threads (root could start them without end), exec, sockets, kill, ptrace, mounts, io_uring, memfd,
-# sleeping, changing limits, and what is new. Opening fails too, though Landlock would leave only
-# libraries to read: a read sets a file's access time, by which one child could tell another what it
-# has fitted. What a program imports is there before the fork.
+# sleeping, changing limits, and what is new. Both locks refuse to open anything, libraries too: a
+# read sets a file's access time, by which one child could tell another what it has fitted. What a
+# program imports is there before the fork.
 _ALLOWED = """
 read readv pread64 preadv write writev lseek close close_range dup dup2 dup3 fstat stat lstat
 newfstatat statx access faccessat faccessat2 getcwd fstatfs
@@ -63,40 +60,8 @@ def landlock_version() -> int:
         return 0
 
 
-def _own_children(folder: str) -> Iterator[str]:
-    """What lies in a library folder, packages that somebody installed into it left out."""
-    for name in os.listdir(folder):
-        if name not in ("site-packages", "dist-packages"):
-            yield os.path.join(folder, name)
-
-
-def readable_paths(packages: Iterable[str]) -> list[str]:
-    """Files and folders that a child may read: interpreter, standard library, `packages`.
-
-    Shared libraries that the template has mapped belong to the interpreter: a child may have to
-    open them again when it imports an extension module that links to them.
-    """
-    paths: list[str] = []
-    for key in ("stdlib", "platstdlib"):
-        folder = sysconfig.get_path(key)
-        if folder and os.path.isdir(folder):
-            paths += _own_children(folder)
-    for package in packages:
-        spec = importlib.util.find_spec(package)
-        if spec is None or spec.origin is None:
-            raise ModuleNotFoundError(f"no module named {package!r}")
-        folder = os.path.dirname(os.path.realpath(spec.origin))
-        paths += [folder, folder + ".libs"]
-    try:
-        with open("/proc/self/maps") as maps:
-            mapped = {line.split(maxsplit=5)[-1].strip() for line in maps if ".so" in line}
-    except OSError:
-        mapped = set()
-    paths += sorted(path for path in mapped if path.startswith("/"))
-    return [path for path in dict.fromkeys(paths) if os.path.exists(path)]
-
-
-def _landlock_ruleset(version: int, packages: Iterable[str]) -> int:
+def _landlock_ruleset(version: int) -> int:
+    """A ruleset that handles every right and grants none."""
     rights = (1 << _FS_RIGHTS[min(version, 5)]) - 1
     fields = [rights]
     if version >= 4:
@@ -105,20 +70,6 @@ def _landlock_ruleset(version: int, packages: Iterable[str]) -> int:
         fields.append(_SCOPES)
     attributes = struct.pack(f"={len(fields)}Q", *fields)
     ruleset = _syscall(_CREATE_RULESET, attributes, ctypes.c_size_t(len(attributes)), 0)
-
-    def grant(path: str, wanted: int) -> None:
-        fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
-        try:
-            allowed = wanted if os.path.isdir(path) else wanted & ~_READ_DIR
-            _syscall(_ADD_RULE, ruleset, 1, struct.pack("=Qi", allowed, fd), 0)
-        finally:
-            os.close(fd)
-
-    for path in readable_paths(packages):
-        grant(path, _READ_FILE | _READ_DIR)
-    for path in sys.path:  # the import system lists folders; names are no secret, contents are
-        if os.path.isdir(path):
-            grant(path, _READ_DIR)
     high = fcntl.fcntl(ruleset, fcntl.F_DUPFD_CLOEXEC, 100)  # clear of the numbers a child uses
     os.close(ruleset)
     return high
@@ -144,15 +95,41 @@ def _seccomp_program() -> bytes:
         return file.read()
 
 
+def _made_elsewhere(make: Callable[[], bytes]) -> bytes:
+    """What `make` returns in a fork: what it imports stays out of this process and its children.
+
+    Raises:
+        OSError: It failed; the words are those of its exception.
+    """
+    read, write = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            data = make()
+            status = 0
+        except Exception as error:
+            data = f"{type(error).__name__}: {error}".encode()
+        with os.fdopen(write, "wb") as file:
+            file.write(data)
+        os._exit(status)
+    os.close(write)
+    with os.fdopen(read, "rb") as file:
+        data = file.read()
+    if os.waitpid(pid, 0)[1] != 0:
+        raise OSError(data.decode("utf-8", "replace") or "the process that was to say so died")
+    return data
+
+
 class Lockdown:
     """What a child is put under; `apply` cannot be undone."""
 
-    def __init__(self, packages: Iterable[str], landlock: bool, seccomp: bool) -> None:
+    def __init__(self, landlock: bool, seccomp: bool) -> None:
         version = landlock_version() if landlock else 0
-        self.landlock_fd = _landlock_ruleset(version, packages) if version else -1
+        self.landlock_fd = _landlock_ruleset(version) if version else -1
         self._filter = None
         if seccomp:
-            program = _seccomp_program()
+            program = _made_elsewhere(_seccomp_program)
             self._instructions = ctypes.create_string_buffer(program, len(program))
             address = ctypes.addressof(self._instructions)
             # struct sock_fprog: unsigned short len, (padding), pointer

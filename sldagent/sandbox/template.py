@@ -27,33 +27,39 @@ import struct
 import sys
 import time
 import traceback
-from importlib import metadata
 from types import ModuleType
 from typing import Any, NamedTuple
 
 REQUEST = struct.Struct("!cdQ")  # b"J", b"I" or b"K"; total CPU seconds; memory bytes or length
 REPORT = struct.Struct("!ciddQ")  # b"P" or b"X", pid or wait status, user s, system s, max RSS kB
 JOB_FD = 3
+_TIMES = 20  # Python 3.11 specialises what has run eight times
 _HUGE = 2 << 20
 _MADV_COLLAPSE = 25  # Linux 6.1
+# The C library's fork: Python's own has every module tidy up after it (locks, random seeds), which
+# touches two hundred pages of a process that has one thread and seeds in its harness.
+_fork = ctypes.PyDLL(None).fork
 
-# What nearly every program uses, and what numpy itself imports only when a function is called:
-# loaded before the first fork, so that no child pays for it.
+# What nearly every program uses: loaded before the first fork, so that no child pays for it.
 _PRELOAD = """
-collections dataclasses functools itertools math random secrets typing warnings
-multiprocessing multiprocessing.pool numpy numpy.linalg numpy.random
-numpy.char numpy.ctypeslib numpy.fft numpy.ma numpy.polynomial numpy.rec numpy.strings numpy.testing
+collections dataclasses functools itertools math random typing warnings numpy numpy.linalg numpy.ma
 """.split()
-# Others are loaded when a program names them, since every mapped library makes every fork slower
-# (scipy's double the time of one) and children can open no file: any module of these packages and
-# of the standard library, but for those that do something when they are imported.
+# Others are loaded when a program names them, since every page and every mapped library makes
+# every fork slower (scipy's double the time of one) and children can open no file: any module of
+# these packages and of the standard library, but for those that do something when imported.
 _LIBRARIES = ("numpy", "scipy")
 # Loaded when a program names any part of scipy; the last are what it imports only when a function
 # is called: methods of `minimize`, by version, and `shgo`.
 _SCIPY = """
 scipy scipy.linalg scipy.optimize scipy.special scipy._lib.pyprima scipy._lib.cobyqa
+multiprocessing multiprocessing.pool
 """.split()
 _BEHIND = {"shgo": "scipy.stats.qmc"}
+# What `from numpy import *` imports.
+_NUMPY = """
+core ctypeslib dtypes exceptions f2py fft lib linalg ma matlib polynomial random rec char strings
+testing typing
+""".split()
 _ACTIVE = ("antigravity", "this", "idlelib", "turtledemo", "test", "__main__", "site")
 
 
@@ -143,12 +149,39 @@ def _import_if_known(name: str) -> None:
         importlib.import_module(name)
 
 
-def _settle() -> None:
-    """Makes forks cheap.
+def _version(package: str) -> str:
+    """A package's version, without importing it where it is not imported yet."""
+    if package in sys.modules:
+        return str(sys.modules[package].__version__)
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError(f"no module named {package!r}")
+    file = os.path.join(os.path.dirname(spec.origin), "version.py")
+    return str(_load(file, f"version of {package}").version)
+
+
+def _rehearse(parts: Parts) -> None:
+    """Does the harness's own small jobs here, in the template, again and again.
+
+    Python specialises code and fills caches where it runs; children inherit that, instead of each
+    doing the same and copying the pages that it writes to.
+    """
+    for header, body in getattr(parts.harness, "REHEARSALS", ()):
+        for _ in range(_TIMES):
+            ours, theirs = socket.socketpair()
+            with ours, theirs:
+                ours.sendall(parts.wire.pack(header, body))
+                parts.harness.run(parts.wire.Channel(theirs.fileno()))
+
+
+def _settle(parts: Parts) -> None:
+    """Makes forks cheap, and what is imported ready for them.
 
     Children must not copy pages because a collection touches every object, and memory in huge
     pages has few page-table entries to copy and to tear down.
     """
+    if hasattr(parts.harness, "prepare"):
+        parts.harness.prepare()
     gc.collect()
     gc.freeze()
     madvise = ctypes.CDLL(None).madvise
@@ -177,12 +210,16 @@ def _serve(control: socket.socket, parts: Parts) -> None:
             wanted = json.loads(control.recv(memory, socket.MSG_WAITALL))
             if any(name.partition(".")[0] == "scipy" for name in wanted):
                 wanted = [*_SCIPY, *wanted]
+            if "numpy.*" in wanted:
+                wanted += [f"numpy.{name}" for name in _NUMPY]
             for name in wanted:
                 _import_if_known(_BEHIND.get(name.rpartition(".")[2], name))
-            _settle()
+            _settle(parts)
             continue
         job = fds[0]
-        pid = os.fork()
+        pid = _fork()
+        if pid < 0:
+            return  # too many processes or too little memory: the parent starts another template
         if pid == 0:
             _child(job, parts, cpu, memory)
         os.close(job)
@@ -212,17 +249,19 @@ def main() -> None:
             importlib.import_module(name)
         harness = _load(sys.argv[2], "harness")
         wanted = sys.argv[3].split(",")
-        lock = lockdown.Lockdown(("numpy", "scipy"), "landlock" in wanted, "seccomp" in wanted)
-        versions = {name: metadata.version(name) for name in ("numpy", "scipy")}
+        lock = lockdown.Lockdown("landlock" in wanted, "seccomp" in wanted)
+        versions = {name: _version(name) for name in ("numpy", "scipy")}
+        parts = Parts(lockdown, wire, harness, lock)
+        time.localtime()  # reads the zone file now: a child may not
+        _rehearse(parts)
+        _settle(parts)
         ready = {"protection": lock.protection, "versions": versions}
     except Exception:
         ready = {"error": traceback.format_exc(limit=3)}
     text = json.dumps(ready).encode()
     control.sendall(struct.pack("!I", len(text)) + text)
     if "error" not in ready:
-        time.localtime()  # reads the zone file now: a child may not
-        _settle()
-        _serve(control, Parts(lockdown, wire, harness, lock))
+        _serve(control, parts)
 
 
 if __name__ == "__main__":

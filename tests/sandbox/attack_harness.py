@@ -30,6 +30,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import numpy.random
 
 MODULES = {
     module.__name__: module

@@ -75,6 +75,15 @@ NUMPY = {
     "einsum": "np.einsum('i,i', x, y), np.linalg.svd(np.outer(x, y)), np.linalg.cond(np.eye(2))",
     "records": "np.rec.fromarrays([x, y]), np.char.upper(np.array(['a'])), x.ctypes.data",
 }  # fmt: skip
+IMPORTED = (
+    "from numpy import *\nrandom.default_rng(0), ma.masked_array(x), fft.rfft(x), f2py.__name__",
+    "from numpy import fft as f, random as r\nf.rfft(x), r.default_rng(0)",
+    "from numpy.polynomial import chebyshev as c\nc.chebfit(x, y, 2)",
+    "import numpy.ma as ma\nma.masked_array(x, x > 2)",
+    "import numpy\nnumpy.testing.assert_allclose(numpy.strings.upper(['a']) == 'A', True)",
+    "getattr(np, 'random').default_rng(0)",
+    "import secrets, multiprocessing, uuid\nsecrets.token_bytes(3), uuid.uuid4()",
+)
 NAMED = {
     "scipy.stats": "stats.linregress(x, y), stats.theilslopes(y, x), stats.qmc.Sobol(2).random(8)",
     "scipy.interpolate": "interpolate.PchipInterpolator(x, y)(x)",
@@ -105,7 +114,7 @@ def without_scipy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Template
 
 
 def run(sandbox: TemplateSandbox, code: str, modules: tuple[str, ...] = ()) -> None:
-    start = START if modules else DATA
+    start = START if any("scipy" in name for name in modules) else DATA
     outcome = sandbox.run(Job({"code": start + code}, b"", modules), LIMITS)
     assert outcome.end is End.FINISHED, outcome.reason
     assert [head for head, _ in outcome.frames] == [{"done": True}]
@@ -113,7 +122,14 @@ def run(sandbox: TemplateSandbox, code: str, modules: tuple[str, ...] = ()) -> N
 
 @pytest.mark.parametrize("name", NUMPY)
 def test_numpy_is_whole_where_no_scipy_is_loaded(name: str, without_scipy: TemplateSandbox) -> None:
-    run(without_scipy, NUMPY[name])
+    run(without_scipy, NUMPY[name], Program(NUMPY[name]).imports)
+
+
+@pytest.mark.parametrize("text", IMPORTED)
+def test_what_numpy_loads_late_is_there_however_it_is_named(
+    text: str, without_scipy: TemplateSandbox
+) -> None:
+    run(without_scipy, text, Program(text).imports)
 
 
 @pytest.mark.parametrize("name", CALLS)
