@@ -15,6 +15,7 @@ from typing import Any, Generic, TypeVar
 
 from sldagent.errors import ProgramError
 from sldagent.tokens import Scan, scan
+from sldagent.trees import children
 
 PROGRAM_NAME = "<program>"  # its file's, in tracebacks
 START, END = "EVOLVE-BLOCK-START", "EVOLVE-BLOCK-END"
@@ -316,4 +317,4 @@ def _top_names(tree: ast.Module) -> Iterator[str]:
         elif isinstance(node, ast.Assign):
             waiting.extend(node.targets)
         elif not isinstance(node, ast.Lambda | ast.comprehension):
-            waiting.extend(ast.iter_child_nodes(node))
+            waiting.extend(children(node))

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from sldagent.evaluation.slicing import reaching
 from sldagent.program import Program, ProgramKind
+from sldagent.trees import children, walk
 
 _SMALL = 10
 _KEPT = 50
@@ -85,7 +86,7 @@ class _Counter:
                 self._visit(node)
 
     def _mark(self, expression: ast.AST) -> None:
-        for node in reversed(list(ast.walk(expression))):  # children come before their parents
+        for node in reversed(walk(expression)):  # children come before their parents
             if isinstance(node, ast.Constant):
                 marked = not isinstance(node.value, str | bytes)
             elif isinstance(node, ast.UnaryOp):
@@ -129,11 +130,11 @@ class _Counter:
         elif isinstance(node, ast.FormattedValue):
             later.append(node.value)  # the format specification is layout
         elif not isinstance(node, ast.expr_context | ast.operator | ast.unaryop | ast.cmpop):
-            later.extend(ast.iter_child_nodes(node))
+            later.extend(children(node))
 
     def _fold(self, node: ast.AST) -> None:
         """Arithmetic of numbers only is one number: 1/3 is, though 1 and 3 are free."""
-        numbers = [leaf for leaf in ast.walk(node) if isinstance(leaf, ast.Constant)]
+        numbers = [leaf for leaf in walk(node) if isinstance(leaf, ast.Constant)]
         heavy = sum(weight for leaf in numbers if (weight := _number_weight(leaf.value)) > 1)
         if heavy or not _is_free(_folded(node)):
             assert isinstance(node, ast.expr)

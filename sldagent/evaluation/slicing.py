@@ -11,6 +11,8 @@ import ast
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from sldagent.trees import children, walk
+
 _MUTATORS = frozenset(
     "append extend insert update fill setdefault add put itemset sort reverse resize appendleft "
     "extendleft __setitem__ __setattr__".split()
@@ -107,7 +109,7 @@ class _Slicer:
             if id(node) in self._followed:  # expressions of the slice may lie inside each other
                 continue
             self._followed.add(id(node))
-            waiting.extend(ast.iter_child_nodes(node))
+            waiting.extend(children(node))
             name = ""
             if isinstance(node, ast.Name):
                 name = node.id
@@ -120,7 +122,7 @@ class _Slicer:
     def _use_everything(self) -> None:
         for name in list(self._module.effects):
             self._need(self._module, name)
-        texts = (node.value for node in ast.walk(self._tree) if isinstance(node, ast.Expr))
+        texts = (node.value for node in walk(self._tree) if isinstance(node, ast.Expr))
         self._use(tuple(text for text in texts if isinstance(text, ast.Constant)), self._module)
 
     def _reach_function(self, node: _Function, scope: _Scope) -> None:
@@ -196,7 +198,7 @@ class _Slicer:
                 return
             # What is called for its effect may change whatever it is given.
             nodes = (node.value, *controls)
-            names = {n.id for n in ast.walk(node.value) if isinstance(n, ast.Name)}
+            names = {n.id for n in walk(node.value) if isinstance(n, ast.Name)}
             effects.extend(_Effect(name, False, nodes) for name in names)
             # A function of the program itself may change what it is not given.
             if called in names:
@@ -206,7 +208,7 @@ class _Slicer:
         self, part: ast.AST, controls: _Nodes, scope: _Scope, effects: list[_Effect]
     ) -> None:
         """What an expression does besides having a value."""
-        for node in ast.walk(part):
+        for node in walk(part):
             if isinstance(node, ast.NamedExpr):
                 effects.extend(_stores(node.target, (node.value, *controls)))
             elif isinstance(node, ast.Yield | ast.YieldFrom):
@@ -216,7 +218,7 @@ class _Slicer:
                 if isinstance(node.func, ast.Attribute) and node.func.attr in _MUTATORS:
                     changed.append(node.func.value)
                 for target in changed:
-                    names = [n.id for n in ast.walk(target) if isinstance(n, ast.Name)]
+                    names = [n.id for n in walk(target) if isinstance(n, ast.Name)]
                     effects.extend(_Effect(name, False, (node, *controls)) for name in names)
 
 
@@ -227,7 +229,7 @@ def _parts(node: ast.AST) -> tuple[list[ast.AST], list[ast.AST]]:
     if isinstance(node, ast.With | ast.AsyncWith):
         header = [i.context_expr for i in node.items if _called(i.context_expr) not in _SILENT]
         return header, [*node.body]
-    for child in ast.iter_child_nodes(node):
+    for child in children(node):
         if isinstance(child, ast.ExceptHandler):
             inside.extend(child.body)
         elif isinstance(child, ast.stmt | ast.match_case):
@@ -246,7 +248,7 @@ def _bound(node: ast.AST, nodes: _Nodes) -> Iterator[_Effect]:
             if item.optional_vars is not None:
                 yield from _stores(item.optional_vars, (item.context_expr, *nodes))
     elif isinstance(node, ast.match_case):
-        for part in ast.walk(node.pattern):
+        for part in walk(node.pattern):
             for field in ("name", "rest"):
                 if isinstance(name := getattr(part, field, None), str):
                     yield _Effect(name, True, nodes)
@@ -264,7 +266,7 @@ def _stores(target: ast.AST, nodes: _Nodes) -> Iterator[_Effect]:
         elif isinstance(part, ast.Starred):
             waiting.append(part.value)
         else:  # x[i], x.a, f(x)[i]
-            names = (node.id for node in ast.walk(part) if isinstance(node, ast.Name))
+            names = (node.id for node in walk(part) if isinstance(node, ast.Name))
             yield from (_Effect(name, False, nodes) for name in names)
 
 
