@@ -10,6 +10,7 @@ from sldagent.task import Role
 
 ROLE_SETS = (
     (Role.UNIQUE_DATA, Role.SIZE, Role.DATA),
+    (Role.UNIQUE_DATA, Role.COUNT),
     (Role.RATE, Role.BATCH, Role.DATA, Role.SIZE),
     (Role.SIZE, Role.COUNT, Role.DATA),
     (Role.FRACTION, Role.FRACTION, Role.FRACTION, Role.FRACTION),

@@ -20,6 +20,21 @@ def test_datablations_oracle() -> None:
     assert got[0] == pytest.approx(2.2256440889984477, rel=1e-14)
 
 
+@pytest.mark.parametrize("given", [Role.UNIQUE_DATA, Role.DATA])
+@pytest.mark.parametrize("family", ["effective_data", "drifting_tanh", "effective_both", "overfit"])
+def test_epochs_say_what_all_data_beside_unique_ones_say(family: str, given: Role) -> None:
+    total = find(family, (Role.UNIQUE_DATA, Role.SIZE, Role.DATA))
+    epochs = find(family, (given, Role.SIZE, Role.COUNT))
+    assert total.names == epochs.names
+    values = np.linspace(0.4, 0.9, len(total.names))
+    u, n, k = np.array([[0.3, 0.5, 1.0], [1.5, 2.0, 3.0], [0.9, 1.2, 40.0]]).T
+    np.testing.assert_allclose(
+        epochs.evaluate(np.stack([u, n, k], 1), values),
+        total.evaluate(np.stack([u, n, u * k], 1), values),
+        rtol=1e-12,
+    )
+
+
 @pytest.mark.parametrize("published", [HOFFMANN, EPOCH], ids=["hoffmann", "epoch"])
 def test_chinchilla_constants_name_the_law_s_parameters(published) -> None:  # type: ignore[no-untyped-def]
     law = find(published.law, (Role.SIZE, Role.DATA))

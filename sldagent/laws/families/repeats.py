@@ -1,13 +1,41 @@
 """Laws of size, data and unique data: what a repeated token is still worth."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
-from sldagent.laws.expressions import Law, shape
+from sldagent.laws.expressions import Law, Slot, shape
 from sldagent.laws.families.features import Features
 from sldagent.task import Role
 
 _MUENNIGHOFF = "Muennighoff et al. 2023, arXiv 2305.16264"
 _RELATIVE = "relative of Muennighoff et al. 2023"
+
+
+class Repeated(NamedTuple):
+    """Data that are seen again: texts over the slots' symbols."""
+
+    slots: tuple[Slot, ...]
+    total: str  # tokens or rows seen in all
+    once: str  # those seen for the first time
+    unique: str
+    epochs: str
+    again: str  # times that they are seen after the first, R
+
+
+def repeated(f: Features) -> Repeated | None:
+    """How the features say that data repeat; None where they do not.
+
+    Data beside unique data, or one of both beside a count, which is then taken for the epochs.
+    """
+    d, u, k = (f.single(r) for r in (Role.DATA, Role.UNIQUE_DATA, Role.COUNT))
+    if d is not None and u is not None:
+        # Written without a unit: `fitting.units` divides D and U by the same centre.
+        return Repeated((d, u), "D", "lesser(D, U)", "U", "(D/U)", "(greater(D/U, 1) - 1)")
+    data = d or u
+    if data is None or k is None:
+        return None
+    x = data.symbol
+    return Repeated((data, k), f"({x}*K)", x, x, "K", "(greater(K, 1) - 1)")
 
 
 def repeats(f: Features) -> Iterator[Law]:
@@ -23,31 +51,39 @@ def repeats(f: Features) -> Iterator[Law]:
     `effective_both` also caps the size that U can feed at n U^m, as the paper's
     U_N = min(N, N_opt(U)) does, and discounts what exceeds it with R_N;
     `overfit` adds C N^c (D/U)^d, the price of repeating, to Chinchilla's law.
+
+    Where a count K tells how often data are seen, D is U K and R is K - 1; without a size the
+    terms of N are left out.
     """
-    n, d, u = (f.single(r) for r in (Role.SIZE, Role.DATA, Role.UNIQUE_DATA))
-    if n is None or d is None or u is None:
+    n, seen = f.single(Role.SIZE), repeated(f)
+    if seen is None:
         return
-    slots = (n, d, u)
+    once, unique, again = seen.once, seen.unique, seen.again
+    x = seen.slots[0].symbol
+    half = shape("R_D", 0.1, 300.0, log=True)
+    decayed = f"({once} + {unique}*R_D*(1 - exp(-{again}/R_D)))"
+    hyperbolic = f"({once} + {unique}*R_D*{again}/({again} + R_D))"
+    if n is None:
+        alone = [f.floor(), f.amplitude("B", f"{x}**beta"), shape("beta", 0.01, 2.0), half]
+        law = "E + B*{}**(-beta)"
+        yield f.law("effective_data", seen.slots, law.format(decayed), alone, _RELATIVE)
+        yield f.law("saturating_data", seen.slots, law.format(hyperbolic), alone, _RELATIVE)
+        return
+    slots = (n, *seen.slots)
     base = [
         f.floor(),
         f.amplitude("A", "N**alpha"),
-        f.amplitude("B", "D**beta"),
+        f.amplitude("B", f"{x}**beta"),
         shape("alpha", 0.01, 2.0),
         shape("beta", 0.01, 2.0),
     ]
-    # Written without a unit: `fitting.units` divides D and U by the same centre.
-    epochs = "(greater(D/U, 1) - 1)"
-    once = "lesser(D, U)"
-    half = shape("R_D", 0.1, 300.0, log=True)
-    decayed = f"({once} + U*R_D*(1 - exp(-{epochs}/R_D)))"
-    hyperbolic = f"({once} + U*R_D*{epochs}/({epochs} + R_D))"
     law = "E + A*N**(-alpha) + B*{}**(-beta)"
     yield f.law("effective_data", slots, law.format(decayed), [*base, half], _MUENNIGHOFF)
     yield f.law("saturating_data", slots, law.format(hyperbolic), [*base, half], _RELATIVE)
     shrunk, drift = "(R_D*N**(-g))", shape("g", 0.0, 0.8)
     half_at_size = shape("R_D", 0.1, 300.0, log=True, unit="N**g")
-    forgotten = f"({once} + U*{shrunk}*(1 - exp(-{epochs}/{shrunk})))"
-    bent = f"({once} + U*{shrunk}*tanh({epochs}/{shrunk}))"
+    forgotten = f"({once} + {unique}*{shrunk}*(1 - exp(-{again}/{shrunk})))"
+    bent = f"({once} + {unique}*{shrunk}*tanh({again}/{shrunk}))"
     drifting = [*base, half_at_size, drift]
     yield f.law("drifting_repeats", slots, law.format(forgotten), drifting, _RELATIVE)
     yield f.law("drifting_tanh", slots, law.format(bent), drifting, _RELATIVE)
@@ -58,14 +94,14 @@ def repeats(f: Features) -> Iterator[Law]:
         [
             f.floor(),
             f.amplitude("A", "N**alpha"),
-            f.amplitude("B", "D**alpha"),
+            f.amplitude("B", f"{x}**alpha"),
             shape("alpha", 0.01, 2.0),
             half_at_size,
             drift,
         ],
         _RELATIVE,
     )
-    fed = "lesser(N, n*U**m)"
+    fed = f"lesser(N, n*{unique}**m)"
     size = f"({fed} + {fed}*R_N*(1 - exp(-(N/{fed} - 1)/R_N)))"
     yield f.law(
         "effective_both",
@@ -74,7 +110,7 @@ def repeats(f: Features) -> Iterator[Law]:
         [
             *base,
             half,
-            shape("n", 1e-3, 1e3, log=True, unit="N*U**(-m)"),
+            shape("n", 1e-3, 1e3, log=True, unit=f"N*{unique}**(-m)"),
             shape("m", 0.2, 2.0),
             shape("R_N", 0.1, 300.0, log=True),
         ],
@@ -83,10 +119,10 @@ def repeats(f: Features) -> Iterator[Law]:
     yield f.law(
         "overfit",
         slots,
-        "E + A*N**(-alpha) + B*D**(-beta) + C*N**c*(D/U)**d",
+        f"E + A*N**(-alpha) + B*{seen.total}**(-beta) + C*N**c*{seen.epochs}**d",
         [
             *base,
-            f.amplitude("C", "N**(-c)*(U/D)**d"),
+            f.amplitude("C", f"N**(-c)*{seen.epochs}**(-d)"),
             shape("c", 0.0, 2.0),
             shape("d", 0.05, 2.0),
         ],

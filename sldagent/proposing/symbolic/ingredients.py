@@ -13,6 +13,7 @@ import numpy as np
 from sldagent.laws.expressions import Parameter, Slot, shape
 from sldagent.laws.families.features import RESOURCES, Features
 from sldagent.laws.families.powers import exponent
+from sldagent.laws.families.repeats import repeated
 from sldagent.task import Role
 
 TUNED = (Role.RATE, Role.BATCH)
@@ -138,25 +139,30 @@ def _ratio(f: Features, rng: np.random.Generator) -> Ingredient | None:
 
 
 def _overfit(f: Features, rng: np.random.Generator) -> Ingredient | None:
-    n, d, u = (f.single(r) for r in (Role.SIZE, Role.DATA, Role.UNIQUE_DATA))
-    if d is None or u is None:
+    seen = repeated(f)
+    if seen is None or f.single(Role.UNIQUE_DATA) is None:
         return None
-    if n is None or rng.random() < 0.3:
-        return Ingredient("(D/U)**d", (shape("d", 0.05, 2.0),))
-    return Ingredient("N**c*(D/U)**d", (shape("c", 0.0, 2.0), shape("d", 0.05, 2.0)))
+    ratio = f"{seen.epochs}**d"
+    if f.single(Role.SIZE) is None or rng.random() < 0.3:
+        return Ingredient(ratio, (shape("d", 0.05, 2.0),))
+    return Ingredient(f"N**c*{ratio}", (shape("c", 0.0, 2.0), shape("d", 0.05, 2.0)))
 
 
-def effective_data(rng: np.random.Generator) -> tuple[str, Parameter]:
-    """What tokens are worth that repeat, see `laws.families.repeats`."""
-    epochs = "(greater(D/U, 1) - 1)"
-    worth = f"(1 - exp(-{epochs}/R_D))" if rng.random() < 0.5 else f"{epochs}/({epochs} + R_D)"
-    return f"(lesser(D, U) + U*R_D*{worth})", shape("R_D", 0.1, 300.0, log=True)
+def effective_data(f: Features, rng: np.random.Generator) -> tuple[str, Parameter] | None:
+    """What data are worth that repeat, see `laws.families.repeats`; None where none are unique."""
+    seen = repeated(f)
+    if seen is None or f.single(Role.UNIQUE_DATA) is None:
+        return None
+    again = seen.again
+    worth = f"(1 - exp(-{again}/R_D))" if rng.random() < 0.5 else f"{again}/({again} + R_D)"
+    return f"({seen.once} + {seen.unique}*R_D*{worth})", shape("R_D", 0.1, 300.0, log=True)
 
 
 def _effective(f: Features, rng: np.random.Generator) -> Ingredient | None:
-    if f.single(Role.DATA) is None or f.single(Role.UNIQUE_DATA) is None:
+    made = effective_data(f, rng)
+    if made is None:
         return None
-    text, half = effective_data(rng)
+    text, half = made
     return Ingredient(f"{text}**(-b)", (shape("b", 0.01, 2.0), half))
 
 

@@ -64,9 +64,10 @@ def _variables(slot: Slot, features: Features, rng: Rng) -> list[tuple[str, list
             (f"k*ln({x}) + 1", [shape("k", 1e-3, 30.0, log=True)]),
             saturating,
         ]
-    single = (features.single(Role.DATA), features.single(Role.UNIQUE_DATA))
-    if slot.role is Role.DATA and None not in single:
-        text, half = effective_data(rng)
+    data = features.single(Role.DATA) or features.single(Role.UNIQUE_DATA)
+    worth = effective_data(features, rng) if slot is data else None
+    if worth is not None:
+        text, half = worth
         found += [(text, [half])] * 2
     return found
 
