@@ -15,19 +15,18 @@ from typing import Any, Generic, TypeVar
 
 from sldagent.errors import ProgramError
 from sldagent.tokens import Scan, scan
-from sldagent.trees import children
+from sldagent.trees import children, walk
 
 PROGRAM_NAME = "<program>"  # its file's, in tracebacks
 START, END = "EVOLVE-BLOCK-START", "EVOLVE-BLOCK-END"
 _MARKER = re.compile(rf"^[ \t\f]*(#)[ \t]*({START}|{END})[ \t\f]*$", re.MULTILINE)
 # Found in the text, since walking the syntax tree for a hint costs a millisecond a program.
-_IMPORT = re.compile(r"^[ \t]*(?:from|import)[ \t][^\n]*", re.MULTILINE)
-_DOTTED = re.compile(r"\b(?:scipy|optimize)\.\w+")
 # What numpy imports only when somebody asks for it, under whatever name numpy goes.
-_OF_NUMPY = re.compile(
-    r"[.'\"](random|fft|ma|polynomial|testing|ctypeslib|char|rec|strings|matlib)\b"
+_OF_NUMPY = frozenset(
+    "random fft ma polynomial testing ctypeslib char rec strings matlib typing core".split()
 )
-_WORD = re.compile(r"[\w.*]+")
+_LOOKING_UP = frozenset({"import_module", "__import__", "getattr"})  # with a name as text
+_MOST_IMPORTS = 60
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 _BOM = "\ufeff"
 _MOST_BYTES = 1 << 20
@@ -259,15 +258,42 @@ class Program:
 
     @_cached
     def imports(self) -> tuple[str, ...]:
-        """Dotted names that may be modules, sorted: a hint for what to load early."""
-        names = set(_DOTTED.findall(self._text))
-        names.update(f"numpy.{part}" for part in _OF_NUMPY.findall(self._text))
-        for statement in _IMPORT.finditer(self._text):
-            first, *words = _WORD.findall(statement[0])
-            names.update(words)
-            if first == "from" and words:
-                names.update(f"{words[0]}.{word}" for word in words[1:])
-        return tuple(sorted(names))
+        """Dotted names that may be modules, sorted: a hint for what to load early.
+
+        What statements import, wherever they stand, and what is looked up in numpy and scipy, under
+        whatever names these go; the first sixty of them.
+        """
+        if self.syntax_error is not None:
+            return ()
+        nodes = walk(self.tree)
+        names: dict[str, None] = {}
+        known: dict[str, str] = {}  # what a name stands for
+        for node in nodes:
+            if isinstance(node, ast.Import):
+                for alias in node.names:
+                    names[alias.name] = None
+                    top = alias.name.partition(".")[0]
+                    known |= {top: top, alias.asname or alias.name: alias.name}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                names[node.module] = None
+                for alias in node.names:
+                    names[f"{node.module}.{alias.name}"] = None
+                    known[alias.asname or alias.name] = f"{node.module}.{alias.name}"
+        for node in nodes:
+            if isinstance(node, ast.Attribute):
+                if node.attr in _OF_NUMPY:
+                    names[f"numpy.{node.attr}"] = None
+                owner = known.get(_dotted(node.value), "")
+                if owner.partition(".")[0] == "scipy":
+                    names[f"{owner}.{node.attr}"] = None
+            elif isinstance(node, ast.Call) and _called(node) in _LOOKING_UP:
+                texts = [a.value for a in node.args if isinstance(a, ast.Constant)]
+                for text in texts:
+                    if isinstance(text, str):
+                        names[f"numpy.{text}" if text in _OF_NUMPY else text] = None
+            elif isinstance(node, ast.Constant) and node.value in ("sobol", "halton"):
+                names["scipy.stats.qmc"] = None  # what an optimiser takes to begin with
+        return tuple(sorted(list(names)[:_MOST_IMPORTS]))
 
     # -- identity ------------------------------------------------------------------------------
 
@@ -299,6 +325,20 @@ def _restored(source: str, found: Scan | None) -> Program:
 
 def _line_of(text: str, at: int) -> int:
     return text.count("\n", 0, at) + 1
+
+
+def _dotted(node: ast.AST) -> str:
+    """A name with its attributes, as `a.b`; empty for anything else."""
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    return ".".join([node.id, *reversed(parts)]) if isinstance(node, ast.Name) else ""
+
+
+def _called(node: ast.Call) -> str:
+    """The last part of the name of what is called; empty where it has none."""
+    return getattr(node.func, "attr", "") or getattr(node.func, "id", "")
 
 
 def _top_names(tree: ast.Module) -> Iterator[str]:

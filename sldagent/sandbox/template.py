@@ -45,9 +45,22 @@ _PRELOAD = """
 collections dataclasses functools itertools math random typing warnings numpy numpy.linalg numpy.ma
 """.split()
 # Others are loaded when a program names them, since every page and every mapped library makes
-# every fork slower (scipy's double the time of one) and children can open no file: any module of
-# these packages and of the standard library, but for those that do something when imported.
+# every fork slower (scipy's double the time of one) and children can open no file: modules of these
+# packages but for those that do something when they are imported, and of the standard library these
+# only, as an import runs here, outside the sandbox.
 _LIBRARIES = ("numpy", "scipy")
+_NOT_THESE = frozenset("__main__ test tests conftest setup distutils f2py".split())
+_STANDARD = frozenset(
+    """
+    abc array ast base64 binascii bisect calendar cmath codecs collections colorsys concurrent
+    contextlib contextvars copy csv dataclasses datetime decimal difflib email enum fnmatch
+    fractions functools gc glob graphlib gzip hashlib heapq hmac importlib inspect io itertools json
+    keyword linecache locale logging math multiprocessing numbers operator os pathlib pickle
+    platform pprint queue random re reprlib secrets select shutil signal socket statistics string
+    struct subprocess sys tempfile textwrap threading time timeit traceback types typing unicodedata
+    unittest uuid warnings weakref zlib
+    """.split()
+)
 # Loaded when a program names any part of scipy; the last are what it imports only when a function
 # is called: methods of `minimize`, by version, and `shgo`.
 _SCIPY = """
@@ -55,12 +68,12 @@ scipy scipy.linalg scipy.optimize scipy.special scipy._lib.pyprima scipy._lib.co
 multiprocessing multiprocessing.pool
 """.split()
 _BEHIND = {"shgo": "scipy.stats.qmc"}
+_PARSING = "_strptime"  # what `time` and `datetime` import when they read a date
 # What `from numpy import *` imports.
 _NUMPY = """
 core ctypeslib dtypes exceptions f2py fft lib linalg ma matlib polynomial random rec char strings
 testing typing
 """.split()
-_ACTIVE = ("antigravity", "this", "idlelib", "turtledemo", "test", "__main__", "site")
 
 
 def _load(path: str, name: str) -> ModuleType:
@@ -142,11 +155,28 @@ def _supervise(control: socket.socket, pid: int) -> bool:
 
 def _import_if_known(name: str) -> None:
     """Imports a library module; a name that is none (a function, a typing error) does nothing."""
-    top = name.partition(".")[0]
-    if top in _ACTIVE or not (top in _LIBRARIES or top in sys.stdlib_module_names):
+    parts = name.split(".")
+    if _NOT_THESE & set(parts) or not (parts[0] in _LIBRARIES or parts[0] in _STANDARD):
         return
-    with contextlib.suppress(Exception):
+    with contextlib.suppress(Exception, SystemExit):
         importlib.import_module(name)
+
+
+def _import_all(wanted: list[str]) -> None:
+    """Imports what programs name, and what this imports only when a function is called."""
+    if any(name.partition(".")[0] == "scipy" for name in wanted):
+        wanted = [*_SCIPY, *wanted]
+    if "numpy.*" in wanted:
+        for part in _NUMPY:
+            with contextlib.suppress(Exception):
+                importlib.import_module(f"numpy.{part}")
+    for name in wanted:
+        _import_if_known(_BEHIND.get(name.rpartition(".")[2], name))
+    if {"time", "datetime"} & {name.partition(".")[0] for name in wanted}:
+        importlib.import_module(_PARSING)
+    if "scipy.stats.qmc" in sys.modules:
+        # The first points read a file of numbers, which in a child would silently give zeros.
+        sys.modules["scipy.stats.qmc"].Sobol(2, scramble=False).random(1)
 
 
 def _version(package: str) -> str:
@@ -208,12 +238,7 @@ def _serve(control: socket.socket, parts: Parts) -> None:
             continue  # meant for a child that has just ended
         if kind == b"I":
             wanted = json.loads(control.recv(memory, socket.MSG_WAITALL))
-            if any(name.partition(".")[0] == "scipy" for name in wanted):
-                wanted = [*_SCIPY, *wanted]
-            if "numpy.*" in wanted:
-                wanted += [f"numpy.{name}" for name in _NUMPY]
-            for name in wanted:
-                _import_if_known(_BEHIND.get(name.rpartition(".")[2], name))
+            _import_all(wanted)
             _settle(parts)
             continue
         job = fds[0]

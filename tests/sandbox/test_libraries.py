@@ -77,12 +77,27 @@ NUMPY = {
 }  # fmt: skip
 IMPORTED = (
     "from numpy import *\nrandom.default_rng(0), ma.masked_array(x), fft.rfft(x), f2py.__name__",
+    "import math; from numpy import*\nrandom.default_rng(0)",
     "from numpy import fft as f, random as r\nf.rfft(x), r.default_rng(0)",
+    "from numpy import (\n    linalg,\n    random,\n)\nrandom.default_rng(0)",
+    "from numpy import linalg, \\\n    polynomial\npolynomial.Polynomial([1])",
+    "x = 1; from numpy import random as npr; npr.default_rng(0)",
+    "np . random.default_rng(0)",
+    "if True: import secrets; secrets.token_bytes(3)",
+    "try: import tempfile, logging\nexcept ImportError: raise SystemExit",
     "from numpy.polynomial import chebyshev as c\nc.chebfit(x, y, 2)",
     "import numpy.ma as ma\nma.masked_array(x, x > 2)",
     "import numpy\nnumpy.testing.assert_allclose(numpy.strings.upper(['a']) == 'A', True)",
     "getattr(np, 'random').default_rng(0)",
+    "import importlib\nimportlib.import_module('secrets').token_bytes(3)",
     "import secrets, multiprocessing, uuid\nsecrets.token_bytes(3), uuid.uuid4()",
+    "import datetime\ndatetime.datetime.strptime('2020', '%Y')",
+    "import scipy as sp\nsp.stats.linregress(x, y)",
+    "from scipy import (\n    optimize,\n    stats,\n)\nstats.linregress(x, y)",
+    "from scipy import optimize as o\no.shgo(lambda p: p @ p, [(0, 1)], n=8)",
+    "from scipy.optimize import differential_evolution as d\n"
+    "d(lambda p: p @ p, [(0, 1)] * 2, init='sobol', maxiter=2)",
+    "from scipy.stats import qmc\nassert qmc.Sobol(2, scramble=False).random(4).any()",
 )
 NAMED = {
     "scipy.stats": "stats.linregress(x, y), stats.theilslopes(y, x), stats.qmc.Sobol(2).random(8)",
@@ -130,6 +145,23 @@ def test_what_numpy_loads_late_is_there_however_it_is_named(
     text: str, without_scipy: TemplateSandbox
 ) -> None:
     run(without_scipy, text, Program(text).imports)
+
+
+def test_what_would_act_when_it_is_imported_is_not(without_scipy: TemplateSandbox) -> None:
+    """A text may name any module; the template, which no sandbox holds, imports none that acts."""
+    names = [
+        "unittest.__main__", "venv.__main__", "lib2to3.__main__", "ctypes.test.__main__", "this",
+        "antigravity", "distutils", "numpy.conftest", "numpy.f2py.tests.util", "pip", "pytest",
+    ]  # fmt: skip
+    code = (
+        "import sys\nassert not {'venv', 'this', 'antigravity', 'pip', 'pytest'} & set(sys.modules)"
+    )
+    run(without_scipy, code, tuple(names))
+
+
+def test_names_in_texts_and_comments_are_no_imports() -> None:
+    source = '"""import secrets\nfrom numpy import random\n"""\n# np.fft\nx = "import uuid"\n'
+    assert Program(source).imports == ()
 
 
 @pytest.mark.parametrize("name", CALLS)
