@@ -84,23 +84,52 @@ def fit(
 
 
 def price_worth(
-    table: str | Path,
-    price: str,
-    target: str,
-    group: "str | Sequence[str] | None" = None,
-    level: float = 0.95,
-    keep: "Sequence[str]" = (),
-) -> "tuple[list[Worth], list[Crossing]]":
-    """What a table's price column buys, and where a group is worth it; see `laws.worth`."""
-    from sldagent.data.choices import make_wishes
+    found: "TableFit", table: "str | Path | pandas.DataFrame", price: str, draws: int = 100
+) -> "tuple[list[Worth], list[Crossing], bool]":
+    """What the price column of a fitted table buys, and where a group is worth it.
+
+    The law's values make the frontier, see `laws.worth`; a target that rises with price, as
+    accuracies do, is turned round. Groups are those of the fit.
+
+    Returns:
+        What price buys in each group, where groups cross, and whether the target rises.
+
+    Raises:
+        UsageError: The fit has several targets.
+        DataError: The column is none, or has values that are no prices.
+    """
+    import numpy as np
+
+    from sldagent.data.choices import Keep, make_wishes
     from sldagent.data.newtask import draft_task
+    from sldagent.data.tables import JOIN
+    from sldagent.errors import DataError
     from sldagent.laws.worth import worth
 
+    task = found.task
+    if len(task.targets) > 1:
+        raise UsageError(f"a price buys one target; here are {', '.join(task.target_names)}")
+    roles = {column.name: str(column.role) for column in task.features}
+    groups = task.group_column.split(JOIN) if task.group_column else []
     wishes = make_wishes(
-        target, group or [], roles={price: "data"}, keep=keep, others=False, role_option="--price"
-    )
-    rows = draft_task(Path(table), wishes, must_cut=False).table
-    return worth(rows.x[:, 0], rows.y[:, 0], rows.groups, level=level)
+        task.target_names[0], groups, roles={**roles, price: "data"}, keep=[*map(str, Keep)],
+        others=False, role_option="--price",
+    )  # fmt: skip
+    with table_file(table) as path:
+        rows = draft_task(path, wishes, must_cut=False)
+    columns = [column.name for column in rows.task.features]
+    known = np.isin(rows.table.groups, found.fit.groups)
+    paid = rows.table.x[known, columns.index(price)]
+    if (paid <= 0).any() or np.ptp(paid) == 0:
+        what = "one value in every row" if np.ptp(paid) == 0 else f"{paid.min():g} in some row"
+        raise DataError(f"{price} has {what}: a price is above zero and differs between runs")
+    x = rows.table.x[known][:, [columns.index(name) for name in task.feature_names]]
+    names = [name for name, there in zip(rows.table.groups, known, strict=True) if there]
+    drawn = replace(found.drawn, draws=found.drawn.draws[:draws])
+    values = np.vstack([found.fit.predict(x, names).T, drawn.predict(x, names)[..., 0]])
+    rises = bool(np.corrcoef(np.log(paid), values[0])[0, 1] > 0)
+    single, crossings = worth(paid, -values if rises else values, names, found.level)
+    return single, crossings, rises
 
 
 def predict(

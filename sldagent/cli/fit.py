@@ -12,6 +12,7 @@ from sldagent.cli._options import STORED, data_option, json_option, keep_option
 from sldagent.cli._points import check_names, numbers, point
 from sldagent.cli.predict import allocation_lines, prediction_line
 from sldagent.errors import UsageError
+from sldagent.plain import finite
 
 if TYPE_CHECKING:
     from sldagent.laws.worth import Crossing, Worth
@@ -106,16 +107,19 @@ def fit(
         budget = api.allocate(found.law, flops, others)
     paid = None
     if price is not None and table is not None:
-        paid = api.price_worth(table, price, targets[0], group, level, keep)
+        paid = api.price_worth(found, table, price)
     if plot is not None:
         api.plot_fit(found, plot)
     if as_json:
         values = json.loads(found.to_json())
         values |= {"predictions": predictions, "allocation": budget}
         if paid is not None:
-            single, crossings = ([dataclasses.asdict(row) for row in rows] for rows in paid)
-            values["price"] = {"groups": single, "crossings": crossings}
-        click.echo(json.dumps(values, indent=1))
+            values["price"] = {
+                "groups": [dataclasses.asdict(row) for row in paid[0]],
+                "crossings": [dataclasses.asdict(row) for row in paid[1]],
+                "rises": paid[2],
+            }
+        click.echo(json.dumps(finite(values), indent=1, allow_nan=False))
         return
     if latex:
         for name in found.fit.groups:
@@ -136,17 +140,22 @@ def fit(
 
 
 def _price_lines(
-    price: str, target: str, single: "list[Worth]", crossings: "list[Crossing]"
+    price: str, target: str, single: "list[Worth]", crossings: "list[Crossing]", rises: bool
 ) -> list[str]:
+    moves, away, further = "falls", "above its floor", "lowers"
+    if rises:
+        moves, away, further = "closes", "below its ceiling", "raises"
     lines = []
+    if not single:
+        lines.append(f"{price}: too few runs that no cheaper one betters, to say what it buys")
     for w in single:
         a, gain, threshold = w.exponent, w.gain, w.threshold
         lines.append(
-            f"[{w.group}] {target} above its floor falls with {price}^-{a.value:.3g} "
-            f"({a.low:.3g} to {a.high:.3g})"
+            f"[{w.group}] the best {target} that {price} pays for {moves} {away} with "
+            f"{price}^-{a.value:.3g} ({a.low:.3g} to {a.high:.3g})"
         )
         lines.append(
-            f"[{w.group}] ten times the dearest run ({w.price:.4g}) lowers {target} by "
+            f"[{w.group}] ten times the dearest run ({w.price:.4g}) {further} {target} by "
             f"{gain.value:.4g} ({gain.low:.4g} to {gain.high:.4g}): worth it above "
             f"{threshold.value:.4g} {price} a unit of {target} "
             f"({threshold.low:.4g} to {threshold.high:.4g})"

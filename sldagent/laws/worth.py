@@ -1,6 +1,11 @@
-"""What money buys: the target against price, and from where on something is worth it."""
+"""What money buys: the best that a price pays for, and from where on something is worth it.
 
-from collections.abc import Sequence
+Not every run spends its money well: of a grid of sizes and data most runs have a cheaper one that
+is better. What money buys is told by the others, the frontier, and by the law's values there
+rather than by what was measured, whose luck would be chosen with it.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 
@@ -8,11 +13,12 @@ import numpy as np
 
 from sldagent.laws.expressions import Array
 from sldagent.laws.families import find
-from sldagent.laws.fitting import fit
-from sldagent.laws.uncertainty import Bootstrap, bootstrap
+from sldagent.laws.fitting import Fit, fit
+from sldagent.laws.fitting.batch import NDArrayInt
 from sldagent.task import Role
 
 _LAW = "product(D)"  # E + A p^-a
+_LEAST = 4  # runs on a frontier that a curve can be laid through
 MORE = 10.0  # times the dearest run
 _REACH = 100.0  # times the dearest run: how far groups are compared
 _GRID = 400
@@ -30,12 +36,12 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Worth:
-    """What price buys in one group, for a target y = E + A price^-a.
+    """What price buys in one group, where the best that it pays for is y = E + A price^-a.
 
     Attributes:
         exponent: a.
         price: Of the dearest run.
-        gain: By how much the target falls from there to ten times the price.
+        gain: By how much the target gets better from there to ten times the price.
         threshold: Price of a unit of the target from which that is worth it: 9 price / gain.
     """
 
@@ -48,7 +54,7 @@ class Worth:
 
 @dataclass(frozen=True, slots=True)
 class Crossing:
-    """From which price on one group has the lower target.
+    """From which price on one group has the better target.
 
     Attributes:
         better: The group that is better above.
@@ -64,62 +70,101 @@ class Crossing:
 
 
 def worth(
-    price: Array, y: Array, groups: Sequence[str], draws: int = 200, level: float = 0.95
+    price: Array, values: Array, groups: Sequence[str], level: float = 0.95
 ) -> tuple[list[Worth], list[Crossing]]:
     """What price buys in every group, and where one group becomes worth more than another.
 
     Args:
         price: Of each run (N,), positive.
-        y: The target (N,), lower is better.
+        values: The law's at each run, lower being better, then its refits' (1 + draws, N).
         groups: Group of each run, such as a recipe.
-        draws: Bootstrap refits.
         level: Of the intervals.
+
+    A group with fewer than four runs on its frontier has no curve and is left out.
     """
-    x, targets = price[:, None], y[:, None]
-    signed = "signed " if (y <= 0).any() else ""
-    found = fit(find(signed + _LAW, (Role.DATA,)), x, targets, groups)
-    drawn = bootstrap(found, x, targets, groups, draws=draws)
     names = np.array(list(groups))
-    single = [_worth(drawn, g, float(price[names == g].max()), level) for g in found.groups]
-    return single, _crossings(drawn, price, level)
+    rows: list[Array] = []
+    labels: list[str] = []
+    dearest: dict[str, float] = {}
+    for group in dict.fromkeys(groups):
+        own = np.flatnonzero(names == group)
+        fronts = [own[_frontier(price[own], value)] for value in values[:, own]]
+        if len(fronts[0]) < _LEAST:
+            continue
+        dearest[group] = float(price[own].max())
+        for draw, front in enumerate(fronts):
+            if len(front) >= _LEAST:
+                rows += [np.stack([price[front], values[draw, front]], axis=1)]
+                labels += [_label(group, draw)] * len(front)
+    if not rows:
+        return [], []
+    table = np.concatenate(rows)
+    signed = "signed " if (table[:, 1] <= 0).any() else ""
+    found = fit(find(signed + _LAW, (Role.DATA,)), table[:, :1], table[:, 1:], labels)
+    curves = {group: _draws_of(found, group, len(values)) for group in dearest}
+    single = [_worth(found, g, curves[g], dearest[g], level) for g in dearest]
+    return single, _crossings(found, curves, price, level)
 
 
-def _worth(drawn: Bootstrap, group: str, price: float, level: float) -> Worth:
-    low, high = drawn.params(group, level=level)["a_D"]
-    exponent = Value(drawn.fit.params(group)["a_D"], low, high)
-    here, there = np.array([[price]]), np.array([[MORE * price]])
-    gain = drawn.fit.predict(here, group)[0, 0] - drawn.fit.predict(there, group)[0, 0]
-    gains = (drawn.predict(here, [group]) - drawn.predict(there, [group]))[:, 0, 0]
-    bounds = np.nanquantile(gains, [(1 - level) / 2, (1 + level) / 2])
+def _frontier(price: Array, value: Array) -> NDArrayInt:
+    """Runs that are better than all that cost no more, by price."""
+    order = np.lexsort((value, price))
+    before = np.minimum.accumulate(np.append(np.inf, value[order][:-1]))
+    return order[value[order] < before]
+
+
+def _label(group: str, draw: int) -> str:
+    return f"{draw}\0{group}"
+
+
+def _draws_of(found: Fit, group: str, count: int) -> list[str]:
+    """What the curves of a group are called in the fit, the law's own first."""
+    known = set(found.groups)
+    return [name for name in (_label(group, draw) for draw in range(count)) if name in known]
+
+
+def _along(found: Fit, curves: Sequence[str], price: Array) -> Array:
+    """What curves say at prices (M,): (curves, M)."""
+    each = [name for name in curves for _ in price]
+    got = found.predict(np.tile(price, len(curves))[:, None], each)
+    return np.asarray(got.reshape(len(curves), len(price)))
+
+
+def _worth(found: Fit, group: str, curves: Sequence[str], price: float, level: float) -> Worth:
+    bounds = [(1 - level) / 2, (1 + level) / 2]
+    exponents = np.array([found.params(name)["a_D"] for name in curves])
+    low, high = np.nanquantile(exponents[1:], bounds) if len(curves) > 1 else exponents[[0, 0]]
+    ends = _along(found, curves, np.array([price, MORE * price]))
+    gains = ends[:, 0] - ends[:, 1]
+    least, most = np.nanquantile(gains[1:], bounds) if len(curves) > 1 else gains[[0, 0]]
     more = (MORE - 1) * price
     with np.errstate(divide="ignore"):
-        dear, cheap = more / np.maximum(bounds, 0)
-        threshold = float(more / np.maximum(gain, 0))
+        threshold, dear, cheap = more / np.maximum([gains[0], least, most], 0.0)
     return Worth(
-        group, exponent, price, Value(float(gain), float(bounds[0]), float(bounds[1])),
-        Value(threshold, float(cheap), float(dear)),
+        group, Value(float(exponents[0]), float(low), float(high)), price,
+        Value(float(gains[0]), float(least), float(most)),
+        Value(float(threshold), float(cheap), float(dear)),
     )  # fmt: skip
 
 
-def _crossings(drawn: Bootstrap, price: Array, level: float) -> list[Crossing]:
+def _crossings(
+    found: Fit, curves: Mapping[str, Sequence[str]], price: Array, level: float
+) -> list[Crossing]:
     grid = np.geomspace(price.min(), _REACH * price.max(), _GRID)
-    curves = {}
-    for group in drawn.fit.groups:
-        names = [group] * _GRID
-        own = drawn.fit.predict(grid[:, None], names)[:, 0]
-        curves[group] = np.vstack([own, drawn.predict(grid[:, None], names)[..., 0]])
-    found = []
-    for better, worse in permutations(drawn.fit.groups, 2):
-        below = curves[better] < curves[worse]
+    along = {group: _along(found, names, grid) for group, names in curves.items()}
+    crossings = []
+    for better, worse in permutations(along, 2):
+        common = min(len(along[better]), len(along[worse]))
+        below = along[better][:common] < along[worse][:common]
         # The last price from which `better` stays below to the end of the grid.
         start = _GRID - np.argmin(below[:, ::-1], axis=1)
         crosses = below[:, -1] & ~below.all(axis=1)
-        share = float(crosses[1:].mean())
+        share = float(crosses[1:].mean()) if common > 1 else 0.0
         if not crosses[0] or share < _SEEN:
             continue
         prices = grid[np.minimum(start, _GRID - 1)]
         low, high = np.quantile(prices[1:][crosses[1:]], [(1 - level) / 2, (1 + level) / 2])
-        found.append(
+        crossings.append(
             Crossing(better, worse, Value(float(prices[0]), float(low), float(high)), share)
         )
-    return found
+    return crossings

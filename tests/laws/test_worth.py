@@ -3,7 +3,22 @@
 import numpy as np
 import pytest
 
-from sldagent.laws.worth import worth
+from sldagent.laws.families import find
+from sldagent.laws.fitting import fit
+from sldagent.laws.uncertainty import bootstrap
+from sldagent.laws.worth import Crossing, Worth
+from sldagent.laws.worth import worth as worth_of
+from sldagent.task import Role
+
+
+def worth(
+    price: np.ndarray, y: np.ndarray, groups: list[str]
+) -> tuple[list[Worth], list[Crossing]]:
+    """By the values of a law of the price itself, and of its refits."""
+    found = fit(find("product(D)", (Role.DATA,)), price[:, None], y, groups)
+    drawn = bootstrap(found, price[:, None], y, groups, draws=100)
+    own, others = found.predict(price[:, None], groups), drawn.predict(price[:, None], groups)
+    return worth_of(price, np.vstack([own.T, others[..., 0]]), groups)
 
 
 def runs(noise: float = 0.002) -> tuple[np.ndarray, np.ndarray, list[str]]:
@@ -42,3 +57,16 @@ def test_recipes_that_never_cross_say_nothing() -> None:
     price, y, groups = runs()
     y[30:] += 1
     assert worth(price, y, groups)[1] == []
+
+
+def test_of_a_grid_only_runs_that_no_cheaper_one_betters_count() -> None:
+    """Chinchilla's frontier falls with C^-(alpha beta / (alpha + beta)), however much is wasted."""
+    size = np.repeat(np.geomspace(1e7, 1e10, 16), 16)
+    data = np.tile(np.geomspace(2e8, 2e11, 16), 16)
+    loss = 1.7 + 400 / size**0.34 + 410 / data**0.28
+    ((found,), _) = worth_of(6 * size * data, np.stack([loss, loss]), ["all"] * 256)
+    assert found.exponent.value == pytest.approx(0.34 * 0.28 / 0.62, rel=0.03)
+
+
+def test_where_nothing_gets_better_with_price_nothing_is_said() -> None:
+    assert worth_of(np.arange(1.0, 9.0), np.tile(np.arange(8.0), (2, 1)), ["all"] * 8) == ([], [])
