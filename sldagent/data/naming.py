@@ -66,6 +66,13 @@ _PATTERNS = [
         ),
         (Meaning.RESULT, None, rf"(?:early stop|stop|stopped|stopping|converged|last) {_STEP}"),
         (Meaning.CAUSE, Role.COUNT, r"rtt|delay"),  # of a network, as it was set
+        # Recorded, not taken by a run.
+        (
+            Meaning.CAUSE,
+            Role.DATA,
+            r"(?:driving|driven|audio|speech|video|recording|recorded|flight|flown|robot|play|demo"
+            r"|footage|transcribed|labell?ed|dataset) (?:hrs?|hours?|mins?|minutes|days|km|miles)",
+        ),
         # If planned, as a budget: the hours that a search may take.
         (
             Meaning.CLOCK,
@@ -108,8 +115,21 @@ _PATTERNS = [
         (
             Meaning.RESULT,
             None,
-            r"hellaswag|piqa|mmlu|winogrande|boolq|openbookqa|obqa|lambada|triviaqa|gsm8k|sciq"
-            r"|humaneval|mbpp|truthfulqa|arc (?:easy|challenge|[ec])",
+            r"hella ?swag|piqa|mmlu(?: pro)?|wino ?grande|bool ?q|open ?book ?qa|obqa|lambada"
+            r"|trivia ?qa|gsm ?8 ?k|sciq|human ?eval|mbpp|truthful ?qa|if ?eval|bbh|gpqa|mu ?sr"
+            r"|arc(?: (?:easy|challenge|[ec]))?|super ?glue|glue|squad|mt ?bench|alpaca ?eval",
+        ),
+        # Counts of what went well, and what only comparing or repeating runs can give.
+        (Meaning.RESULT, None, r"success(?:es)?|failures|wins|solved|correct|miss rate"),
+        (
+            Meaning.RESULT,
+            None,
+            r"(?:gen(?:erali[sz]ation)?|train test|train val) gap|(?:min )?[fa]de",
+        ),
+        (
+            Meaning.RESULT,
+            None,
+            r"^(?:σ|std|sd|sem|stderr) (?:\w+ )*(?:val|test|train|loss|acc|err)\w*",
         ),
         (Meaning.RESULT, None, r"mcc|roc|auroc|returns?|regret|success(?: rate)?|rmsd"),
         (Meaning.RESULT, None, rf"(?:val|valid|validation|dev|test|eval|train) (?:{_SPREADS})$"),
