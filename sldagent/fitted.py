@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +68,11 @@ class FittedLaw:
         """Predictions at data points (N, F), with what each part of the doubt adds."""
         return self.ensemble.interval(x, list(groups))
 
+    def doubt(self, group: str) -> str:
+        """A line where the rows of a group leave the law open, so that intervals say little."""
+        why = self.fit.undetermined(group)
+        return f"intervals are far too narrow: {why}" if why else ""
+
     def far(self, x: Floats) -> tuple[str, ...]:
         """A line where points lie further beyond the data than these reach."""
         shift = np.array(self.fit.units.shift)  # with it, data of which there was none is positive
@@ -85,10 +90,16 @@ class FittedLaw:
         drawn = self.drawn
         if best.tuned:
             drawn = Bootstrap(drawn.fit, drawn.draws[:_TUNING_DRAWS], drawn.noise)
-        ends = allocation_intervals(
+        ends, share = allocation_intervals(
             drawn, flops, group=group, others=others, x=self.box, level=self.level
         )
-        return best, ends
+        words = [best.warning]
+        if best.found and share < 1:
+            words.append(f"{1 - share:.0%} of the refits have no optimum and do not count")
+        if any(s.role is Role.UNIQUE_DATA and s.symbol not in others for s in self.fit.law.slots):
+            words.append("all data are taken to be unique, none repeated")
+        words.append(self.doubt(group))
+        return replace(best, warning="; ".join(filter(None, words))), ends
 
     def name(self, symbol: str) -> str:
         """The column behind a symbol of the law."""

@@ -37,7 +37,7 @@ def predict_fitted(law: FittedLaw, points: Sequence[Mapping[str, Any]]) -> list[
         return []
     asked = [_group_of(point, law.group_column, law.groups) for point in points]
     x, groups, at = _table(points, asked, law.features, law.roles, law.groups, law.box[0])
-    far = [law.far(x[[i]]) for i in range(len(x))]
+    far = [(*law.far(x[[i]]), *filter(None, [law.doubt(group)])) for i, group in enumerate(groups)]
     interval, level = law.predict(x, groups), law.ensemble.level
     return _rows(interval, law.targets, groups, at, far, level, law.possible)
 

@@ -1,6 +1,7 @@
 """A law fitted to a table, with intervals, warnings and what it predicts: the search-free path."""
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +17,14 @@ from sldagent.laws.families.signs import takes_either_sign
 from sldagent.laws.fitting import Fit, fit
 from sldagent.laws.uncertainty import Bootstrap
 from sldagent.plain import finite
+from sldagent.predicting import allocate_fitted, predict_fitted
 from sldagent.scoring import possible_values
 from sldagent.table import Table
 from sldagent.task import Task
 
 if TYPE_CHECKING:
+    import pandas
+
     from sldagent.data.newtask import Draft
 
 _MARGIN = 0.10
@@ -38,6 +42,7 @@ class TableFit:
         uncalibrated: Why intervals of predictions were not widened by what held-out rows missed;
             empty where they were.
         draft: What was guessed of the columns and done about the rows; None where both were given.
+        runs: The run of each row, where runs have several: the bootstrap redraws runs.
     """
 
     task: Task
@@ -46,6 +51,7 @@ class TableFit:
     choice: choosing.Choice | None
     uncalibrated: str = ""
     draft: "Draft | None" = None
+    runs: Sequence[str] | None = None
 
     @property
     def fit(self) -> Fit:
@@ -77,6 +83,14 @@ class TableFit:
             if rivals:
                 names = ", ".join(dict.fromkeys(rivals[:4]))
                 found.append(f"as good beyond the data, within {_MARGIN:.0%}: {names}")
+        open_ = [group for group in self.fit.groups if self.law.doubt(group)]
+        if open_:
+            where = f" of {', '.join(open_[:4])}" if len(self.fit.groups) > 1 else ""
+            found.append(
+                f"the rows{where} do not determine the law's constants: other values fit as well, "
+                "and intervals of predictions are far too narrow; measure more levels, or take a "
+                "law with fewer constants"
+            )
         if self.uncalibrated:
             found.append(
                 f"intervals of predictions are not calibrated ({self.uncalibrated}): beyond the "
@@ -84,21 +98,49 @@ class TableFit:
             )
         return tuple(found)
 
+    def predict(
+        self, points: "Mapping[str, Any] | Sequence[Mapping[str, Any]] | pandas.DataFrame"
+    ) -> list[dict[str, Any]]:
+        """Values at points, with intervals; see `sldagent.predict`."""
+        if isinstance(points, Mapping):
+            points = [points]
+        rows = points if isinstance(points, Sequence) else points.to_dict("records")
+        return predict_fitted(self.law, rows)
+
+    def allocate(
+        self, flops: float | None, given: "Mapping[str, float] | None" = None,
+        group: str | None = None,
+    ) -> list[dict[str, Any]]:  # fmt: skip
+        """The best size and data for a budget of FLOPs; see `sldagent.allocate`."""
+        return allocate_fitted(self.law, flops, given or {}, group)
+
+    def sympy(self, group: str | None = None, target: int = 0) -> Any:
+        """The fitted formula of a group and target as a sympy expression of the law's symbols."""
+        return self.fit.sympy(group, target)
+
+    def latex(self, group: str | None = None, target: int = 0, digits: int = 4) -> str:
+        """The same as LaTeX, numbers rounded to `digits`."""
+        return self.fit.latex(group, target, digits)
+
     def report(self) -> str:
         """The fit as text: comparison, parameters with intervals, correlations, warnings."""
         features = ", ".join(f"{c.name} ({c.role})" for c in self.task.features)
         lines = [f"{self.table.origin}: {len(self.table)} rows; features {features}", ""]
         lines += [] if self.choice is None else [self.choice.table(), ""]
         lines.append(self.fit.report())
+        drawn = "rows" if self.runs is None else "runs"
         lines.append(
-            f"{self.level:.0%} intervals, bootstrap over rows, {len(self.drawn.draws)} draws"
+            f"{self.level:.0%} intervals, bootstrap over {drawn}, {len(self.drawn.draws)} draws"
         )
         for group in self.fit.groups:
             for target, name in enumerate(self.task.target_names):
                 values = self.fit.params(group, target)
+                loose = self.fit.loose(group)
                 for key, (low, high) in self.drawn.params(group, target, self.level).items():
-                    where = f"  [{group}] {name}  {key}"
-                    lines.append(f"{where} = {values[key]:.6g}  ({low:.4g} to {high:.4g})")
+                    ends = (
+                        "not determined by the rows" if key in loose else f"{low:.4g} to {high:.4g}"
+                    )
+                    lines.append(f"  [{group}] {name}  {key} = {values[key]:.6g}  ({ends})")
                 strong = self.drawn.correlations(group, target)
                 if strong:
                     words = ", ".join(f"{one}–{other} {r:+.2f}" for one, other, r in strong)
@@ -119,7 +161,10 @@ class TableFit:
         for group in self.fit.groups:
             ends = {name: self.drawn.params(group, t, self.level) for t, name in names}
             intervals[group] = {
-                name: {key: list(pair) for key, pair in found.items()}
+                name: {
+                    key: [None, None] if key in self.fit.loose(group) else list(pair)
+                    for key, pair in found.items()
+                }
                 for name, found in ends.items()
             }
             params[group] = {name: self.fit.params(group, t) for t, name in names}
@@ -149,9 +194,13 @@ class TableFit:
 
 
 def fit_table(
-    task: Task, table: Table, law: str = "auto", draws: int = 500, level: float = 0.95
-) -> TableFit:
+    task: Task, table: Table, law: str = "auto", draws: int = 500, level: float = 0.95,
+    runs: Sequence[str] | None = None,
+) -> TableFit:  # fmt: skip
     """Fits a law, by name or the one that extrapolates best, and its bootstrap.
+
+    Where `runs` names the run of each row, whose errors are then taken to be shared, the bootstrap
+    redraws runs.
 
     Raises:
         DataError: No family fits the columns' roles, or too few rows to cut.
@@ -180,13 +229,29 @@ def fit_table(
         best, members = choice.fit, choice.members()
     else:
         best = fit(families.find(law, roles), table.x, table.y, table.groups)
+        _require_terms(best, task.target_names)
         members = [(best.law, best.objective)]
     ensemble = calibrated(
-        members, table.x, table.y, table.groups, cuts, best.units, level=level, draws=draws
-    )
+        members, table.x, table.y, table.groups, cuts, best.units, level=level, draws=draws,
+        clusters=runs,
+    )  # fmt: skip
     box = np.stack([table.x.min(axis=0), table.x.max(axis=0)])
     fitted = FittedLaw(
         task.feature_names, roles, task.target_names, ensemble, box, level, task.group_column,
         tuple(column.unit for column in task.features), possible_values(table.y, task.target_names),
     )  # fmt: skip
-    return TableFit(task, table, fitted, choice, why)
+    return TableFit(task, table, fitted, choice, why, runs=runs)
+
+
+def _require_terms(found: Fit, targets: Sequence[str]) -> None:
+    """Raises DataError where a law that only falls to a floor has no term left in any group."""
+    law = found.law
+    linear = [k for k, p in enumerate(law.parameters) if p.linear and p.name != "E"]
+    gone = linear and (found.values[..., linear] == 0).all(axis=(0, 2))
+    if law.name.startswith("signed ") or not np.any(gone):
+        return
+    names = ", ".join(name for name, none in zip(targets, np.atleast_1d(gone), strict=True) if none)
+    raise DataError(
+        f"no term of {law.name} is left: {names} is negative, or gets larger where the law falls; "
+        f"take --law 'signed {law.name}'"
+    )

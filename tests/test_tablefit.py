@@ -608,3 +608,90 @@ def test_nonsense_is_refused_in_one_line(table: Path, tmp_path: Path) -> None:
         message = error.message if isinstance(error, click.ClickException) else str(error)
         assert words in message
         assert len(message.splitlines()) == 1
+
+
+def test_what_the_rows_do_not_determine_has_no_interval(tmp_path: Path) -> None:
+    """Two sizes cannot tell an exponent from an amplitude: whatever fits them fits as well."""
+    path = tmp_path / "two.csv"
+    lines = ["params,tokens,loss"]
+    for n in (1e8, 1e9):
+        for d in np.geomspace(1e9, 1e11, 7):
+            lines.append(f"{n},{d},{1.69 + 406 * n**-0.34 + 410 * d**-0.285}")
+    path.write_text("\n".join(lines))
+    found = api.fit(path, features=ROLES, targets=["loss"], law="chinchilla", draws=50)
+    assert "alpha = " in found.report()
+    assert found.report().count("(not determined by the rows)") == 2
+    assert found.as_dict()["intervals"]["all_data"]["loss"]["alpha"] == [None, None]
+    words = "intervals are far too narrow: the rows do not determine A and alpha"
+    assert words in found.predict({"params": 3e8, "tokens": 1e10})[0]["warnings"]
+    assert words in found.allocate(1e19)[0]["warning"]
+
+
+def test_checkpoints_of_a_run_are_redrawn_together(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    lines = ["run,params,tokens,loss"]
+    for run, n in enumerate(np.geomspace(1e7, 1e10, 10)):
+        luck = 0.03 * rng.normal()
+        for d in np.geomspace(1e9, 1e11, 20):
+            lines.append(f"r{run},{n},{d},{1.7 + 400 * n**-0.34 + 400 * d**-0.28 + luck}")
+    path = tmp_path / "runs.csv"
+    path.write_text("\n".join(lines))
+    settings = {"targets": ["loss"], "law": "chinchilla", "draws": 100}
+    runs = api.fit(path, keep=["steps"], **settings)  # type: ignore[arg-type]
+    assert "bootstrap over runs" in runs.report()
+    rows = fit_table(runs.task, runs.table, "chinchilla", 100)
+    widths = [np.ptp(found.drawn.params()["alpha"]) for found in (runs, rows)]
+    assert widths[0] > 2 * widths[1]
+
+
+def test_a_law_that_falls_is_refused_for_what_rises(tmp_path: Path) -> None:
+    path = tmp_path / "acc.csv"
+    lines = ["params,tokens,accuracy"]
+    for n in np.geomspace(1e7, 1e10, 6):
+        for d in np.geomspace(1e9, 1e11, 6):
+            lines.append(f"{n},{d},{0.9 - 20 * n**-0.3 - 30 * d**-0.25}")
+    path.write_text("\n".join(lines))
+    with pytest.raises(DataError, match=r"accuracy is negative, or gets larger .*'signed chinch"):
+        api.fit(path, features=ROLES, targets=["accuracy"], law="chinchilla")
+    found = api.fit(path, features=ROLES, targets=["accuracy"], law="signed chinchilla", draws=20)
+    assert found.fit.r2 > 0.999
+
+
+def test_a_fit_predicts_and_is_a_formula_itself(table: Path) -> None:
+    found = api.fit(table, features=ROLES, targets=["loss"], law="chinchilla", draws=20)
+    point = {"params": 1e9, "tokens": 1e10}
+    assert found.predict(point) == api.predict(found.law, point)
+    assert found.predict(pandas.DataFrame([point])) == found.predict([point])
+    assert found.allocate(1e21) == api.allocate(found.law, 1e21)
+    formula = found.sympy()
+    value = formula.subs({s: {"N": 1e9, "D": 1e10}[s.name] for s in formula.free_symbols})
+    assert float(value) == pytest.approx(found.predict(point)[0]["values"]["loss"]["value"])
+    assert "N^{" in found.latex()
+
+
+@pytest.mark.parametrize(
+    ("prices", "words"), [([0.0, 1.0], "0 in some row"), ([5.0, 5.0], "one value in every row")]
+)
+def test_what_is_no_price_is_told(prices: list[float], words: str, tmp_path: Path) -> None:
+    path = tmp_path / "paid.csv"
+    lines = ["params,loss,usd"]
+    lines += [
+        f"{n},{2 + 50 * n**-0.3},{prices[i % 2]}" for i, n in enumerate(np.geomspace(1e6, 1e9, 12))
+    ]
+    path.write_text("\n".join(lines))
+    found = api.fit(path, targets=["loss"], ignore=["usd"], law="product", draws=20)
+    with pytest.raises(DataError, match=f"usd has {words}"):
+        api.price_worth(found, path, "usd")
+
+
+def test_a_price_of_accuracies_is_for_more_of_it(tmp_path: Path) -> None:
+    path = tmp_path / "paid.csv"
+    lines = ["params,accuracy,usd"]
+    lines += [f"{n},{0.9 - 20 * n**-0.3},{n / 1e6}" for n in np.geomspace(1e6, 1e9, 20)]
+    path.write_text("\n".join(lines))
+    found = api.fit(path, targets=["accuracy"], ignore=["usd"], law="signed product", draws=20)
+    (single,), crossings, rises = api.price_worth(found, path, "usd")
+    assert rises
+    assert crossings == []
+    assert single.exponent.value == pytest.approx(0.3, rel=1e-3)
+    assert single.gain.value == pytest.approx(20 * (1e9**-0.3 - 1e10**-0.3), rel=1e-3)

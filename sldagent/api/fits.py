@@ -42,8 +42,8 @@ def fit(
     others; where no feature is named, all but those in `ignore` are guessed, with `roles` by column
     for some. Of several `group` columns each combination has constants of its own; `limit` is of
     the parameters a group; `keep` names rows not to leave out, as in `new_task`. A law that is
-    named is fitted even where no rows can be held out. The result has `report()`, `fit`, `draft`
-    (what was made of a table), and with `law` what predicts and allocates.
+    named is fitted even where no rows can be held out. The result has `report()`, `predict`,
+    `allocate`, `latex()`, `sympy()`, and `draft`, what was made of a table.
 
     Raises:
         UsageError: Table and task are named, or neither; what is for a table is said of a task.
@@ -75,7 +75,8 @@ def fit(
                 raise UsageError(
                     f"{law} has {needed} parameters a group, more than --limit {limit}"
                 )
-        return replace(fit_table(draft.task, draft.table, law, draws, level), draft=draft)
+        found = fit_table(draft.task, draft.table, law, draws, level, draft.runs)
+        return replace(found, draft=draft)
     if features or targets or group or ignore or roles or keep or limit is not None:
         raise UsageError("columns, --limit and --keep are for a TABLE; a task says them already")
     assert task is not None

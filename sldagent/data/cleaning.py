@@ -198,6 +198,20 @@ def keep_last_steps(frame: Frame, wishes: Wishes) -> tuple[Frame, list[Finding]]
     return frame.rows(last.tolist()), [Finding(what, done, "--keep steps")]
 
 
+def runs_of(frame: Frame, wishes: Wishes) -> tuple[str, ...] | None:
+    """The run of each row, where runs have several; None where every row is one of its own."""
+    step = _progress(frame, wishes)
+    if step is None:
+        return None
+    keys, _ = _runs(frame, step, wishes)
+    if keys is None or np.median(np.bincount(keys)) < _LEAST_STEPS:
+        return None
+    named = _column(frame, Meaning.RUN, wishes) is not None
+    if not named and _are_budgets(frame.numbers(step), keys):
+        return None
+    return tuple(map(str, keys.tolist()))
+
+
 def _are_budgets(steps: Floats, keys: NDArray[np.intp]) -> bool:
     """Whether steps grow by a factor, in all rows together or in most runs.
 

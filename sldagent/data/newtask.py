@@ -63,6 +63,7 @@ class Draft:
         notes: How its rows and columns were brought into shape.
         file_rows: Rows in the file.
         test: The fixed test table, where the user gave one.
+        runs: The run of each row of the table, where runs have several.
     """
 
     task: Task
@@ -76,6 +77,7 @@ class Draft:
     notes: tuple[str, ...]
     file_rows: int
     test: Table | None = None
+    runs: tuple[str, ...] | None = None
 
     @property
     def legend(self) -> str:
@@ -174,6 +176,7 @@ def draft_task(
         notes=tuple(notes),
         file_rows=file_rows,
         test=test_table,
+        runs=cleaning.runs_of(frame, wishes),
     )
 
 

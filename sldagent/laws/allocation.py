@@ -137,26 +137,32 @@ def allocation_intervals(
     others: Mapping[str, float] | None = None,
     x: Array | None = None,
     level: float = 0.95,
-) -> dict[str, tuple[float, float]]:
+) -> tuple[dict[str, tuple[float, float]], float]:
     """Percentile intervals of N*, D*, D*/N*, the loss there, and of the best rate and batch.
 
     Every draw has its own optimum, of what is better by the fit to all rows. Other arguments as for
-    `allocate`.
+    `allocate`. Beside the intervals comes the share of draws that have an optimum; the others do
+    not count.
     """
     columns: dict[str, list[float]] = {}
+    seen = 0
     problem = _Problem.of(drawn.fit, others or {}, group, x)
     for fit in drawn.fits():
         best = replace(problem, found=fit).solve(flops, quick=True)
+        if not best.found:
+            continue
+        seen += 1
         values = {"size": best.size, "data": best.data, "ratio": best.data / best.size}
         for name, value in {**values, "loss": best.loss, **best.tuned}.items():
             columns.setdefault(name, []).append(value)
     ends = [(1 - level) / 2, (1 + level) / 2]
-    return {
+    intervals = {
         name: (float(low), float(high))
         for name, (low, high) in (
             (name, np.nanquantile(values, ends)) for name, values in columns.items()
         )
     }
+    return intervals, seen / max(1, len(drawn.draws))
 
 
 @dataclass(frozen=True)

@@ -81,6 +81,7 @@ def calibrated(
     level: float = 0.8,
     draws: int = 100,
     seed: int = 0,
+    clusters: Sequence[str] | None = None,
 ) -> Ensemble:
     """An ensemble whose intervals would have covered `level` of the rows that the cuts held out.
 
@@ -104,6 +105,7 @@ def calibrated(
         level: Wanted coverage.
         draws: Refits of the best law; the others, and all laws on cuts, have at most 100.
         seed: Seed of the draws.
+        clusters: The run of each row, as for `bootstrap`.
     """
     table, targets = np.asarray(x, float), np.asarray(y, float)
     targets = targets[:, None] if targets.ndim == 1 else targets
@@ -115,7 +117,12 @@ def calibrated(
         for number, (law, objective) in enumerate(laws):
             count = min(draws, first if number == 0 else _FEW_DRAWS)
             found = fit(law, table[rows], targets[rows], own, objective=objective, units=units)
-            made.append(bootstrap(found, table[rows], targets[rows], own, draws=count, seed=seed))
+            made.append(
+                bootstrap(
+                    found, table[rows], targets[rows], own, draws=count, seed=seed,
+                    clusters=None if clusters is None else [clusters[i] for i in rows],
+                )
+            )  # fmt: skip
         return Ensemble(tuple(made), level=level)
 
     factors = []

@@ -92,9 +92,10 @@ def test_intervals_hold_the_truth_and_the_hull_is_watched() -> None:
     found, x, y = _fitted("chinchilla")
     drawn = bootstrap(found, x, y, draws=200)
     exact = chinchilla_optimum(EPOCH.values, 1e21)
-    box = allocation_intervals(drawn, 1e21, level=0.99)
+    box, share = allocation_intervals(drawn, 1e21, level=0.99)
     assert box["size"][0] < exact.size < box["size"][1]
     assert box["data"][0] < exact.data < box["data"][1]
+    assert share == 1
     assert box["ratio"][0] < exact.data / exact.size < box["ratio"][1]
     assert allocate(found, 1e20, x=x).warning == ""
     assert "N* = " in allocate(found, 1e26, x=x).warning
@@ -115,7 +116,7 @@ def test_a_loss_is_to_be_small_even_where_data_are_few_and_large_models_are_wors
     ]
     assert best.loss < min(beside)
     assert best.loss == pytest.approx(min(beside), rel=0.1)
-    ends = allocation_intervals(bootstrap(found, x, y, draws=20), 1e20, others=few, x=x)
+    ends, _ = allocation_intervals(bootstrap(found, x, y, draws=20), 1e20, others=few, x=x)
     assert best.size / 3 < ends["size"][0] <= ends["size"][1] < 3 * best.size
 
 
@@ -167,7 +168,7 @@ def test_rate_and_batch_of_a_planned_run() -> None:
     assert (best.size, best.data) == (4e8, 8e9)
     assert best.tuned["eta"] == pytest.approx(_step_law("lr", 4e8, 8e9), rel=0.02)
     drawn = bootstrap(found, x, y, draws=20)
-    box = allocation_intervals(drawn, None, x=x, others={"N": 4e8, "D": 8e9}, level=0.9)
+    box, _ = allocation_intervals(drawn, None, x=x, others={"N": 4e8, "D": 8e9}, level=0.9)
     low, high = box["eta"]
     assert low * 0.99 < best.tuned["eta"] < high * 1.01
     with pytest.raises(DataError, match="both size and data"):

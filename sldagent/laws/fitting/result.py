@@ -1,5 +1,6 @@
 """What a fit gives back."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -86,6 +87,19 @@ class Fit:
         """The gravest status of all groups and targets."""
         order = list(FitStatus)
         return max((o.status for row in self.outcomes for o in row), key=order.index)
+
+    def undetermined(self, group: str | None = None) -> str:
+        """Why the rows of a group do not determine the law, in words; empty where they do."""
+        grave = (FitStatus.ILL_CONDITIONED, FitStatus.NO_DEGREES_OF_FREEDOM)
+        for outcome in self.outcomes[self.index(group)]:
+            if outcome.status in grave:
+                return outcome.message or str(outcome.status).replace("_", " ")
+        return ""
+
+    def loose(self, group: str | None = None) -> frozenset[str]:
+        """Parameters that the rows of a group do not determine."""
+        named = set(re.findall(r"\w+", self.undetermined(group))) & set(self.law.names)
+        return frozenset(named or (self.law.names if self.undetermined(group) else ()))
 
     def params(self, group: str | None = None, target: int = 0) -> dict[str, float]:
         """Parameters by name in the table's units (in centred units where `law.centred`)."""
