@@ -15,10 +15,11 @@ from sldagent.laws.ensemble import Ensemble, Interval
 from sldagent.laws.families import find
 from sldagent.laws.fitting import Fit
 from sldagent.laws.uncertainty import Bootstrap
-from sldagent.laws.warnings import extrapolation_warnings
+from sldagent.laws.warnings import extrapolation_distance, extrapolation_warnings
 from sldagent.task import Role
 
 SCHEMA = 1
+_WHOLE_STRETCH = 0.25  # of the data's log range, beyond which cuts hold rows out, about
 _TUNING_DRAWS = 100  # of intervals where every draw has a search over rate and batch
 Floats = NDArray[np.float64]
 
@@ -66,7 +67,10 @@ class FittedLaw:
 
     def predict(self, x: Floats, groups: Sequence[str]) -> Interval:
         """Predictions at data points (N, F), with what each part of the doubt adds."""
-        return self.ensemble.interval(x, list(groups))
+        shift = np.array(self.fit.units.shift)
+        distance = extrapolation_distance(self.box - shift, np.asarray(x) - shift, self.roles)
+        beyond = np.minimum(1.0, distance / _WHOLE_STRETCH)
+        return self.ensemble.interval(x, list(groups), beyond=beyond)
 
     def doubt(self, group: str) -> str:
         """A line where the rows of a group leave the law open, so that intervals say little."""

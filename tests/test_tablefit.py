@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -695,3 +696,17 @@ def test_a_price_of_accuracies_is_for_more_of_it(tmp_path: Path) -> None:
     assert crossings == []
     assert single.exponent.value == pytest.approx(0.3, rel=1e-3)
     assert single.gain.value == pytest.approx(20 * (1e9**-0.3 - 1e10**-0.3), rel=1e-3)
+
+
+def test_what_extrapolations_missed_widens_no_interval_among_the_data(table: Path) -> None:
+    found = api.fit(table, features=ROLES, targets=["loss"], law="chinchilla", draws=50)
+    wide = replace(found.law, ensemble=replace(found.law.ensemble, stretch=20.0))
+    plain = replace(found.law, ensemble=replace(found.law.ensemble, stretch=1.0))
+
+    def width(law: FittedLaw, size: float) -> float:
+        values = api.predict(law, {"params": size, "tokens": 1e11})[0]["values"]["loss"]
+        return float(values["high"] - values["low"])
+
+    assert width(wide, 1e9) == width(plain, 1e9)
+    assert width(wide, 1e12) == pytest.approx(20 * width(plain, 1e12))
+    assert width(plain, 1.2e10) < width(wide, 1.2e10) < 20 * width(plain, 1.2e10)

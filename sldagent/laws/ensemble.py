@@ -49,8 +49,19 @@ class Ensemble:
     stretch: float = 1.0
     level: float = 0.8
 
-    def interval(self, x: Array, groups: Sequence[str] | None = None, *, seed: int = 0) -> Interval:
-        """Intervals of `level` for new measurements at data points (N, F)."""
+    def interval(
+        self,
+        x: Array,
+        groups: Sequence[str] | None = None,
+        *,
+        beyond: Array | None = None,
+        seed: int = 0,
+    ) -> Interval:
+        """Intervals of `level` for new measurements at data points (N, F).
+
+        The stretch is what extrapolations have missed: `beyond` says how much of it each point
+        takes (N,), 0 among the data and 1 as far beyond them as the cuts held out; None is all.
+        """
         rng = np.random.default_rng(seed)
         table = np.atleast_2d(np.asarray(x, float))
         drawn = [m.measurements(table, groups, rng) for m in self.members]
@@ -61,10 +72,12 @@ class Ensemble:
         value = centres[0]
         low, high = ends(pooled, self.level)
         inner_low, inner_high = ends(self.members[0].predict(table, groups), self.level)
+        share = np.ones(len(table)) if beyond is None else beyond
+        stretch = (1 + (self.stretch - 1) * share)[:, None]
         return Interval(
             value,
-            value - self.stretch * np.maximum(value - low, 0.0),
-            value + self.stretch * np.maximum(high - value, 0.0),
+            value - stretch * np.maximum(value - low, 0.0),
+            value + stretch * np.maximum(high - value, 0.0),
             (inner_high - inner_low) / 2,
             np.ptp(centres, axis=0) / 2,
         )
