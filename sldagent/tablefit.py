@@ -14,7 +14,7 @@ from sldagent.fitted import FittedLaw
 from sldagent.laws import choosing, families
 from sldagent.laws.ensemble import calibrated
 from sldagent.laws.families.signs import takes_either_sign
-from sldagent.laws.fitting import Fit, fit
+from sldagent.laws.fitting import OBJECTIVES, Fit, fit
 from sldagent.laws.uncertainty import Bootstrap
 from sldagent.plain import finite
 from sldagent.predicting import allocate_fitted, predict_fitted
@@ -195,16 +195,19 @@ class TableFit:
 
 def fit_table(
     task: Task, table: Table, law: str = "auto", draws: int = 500, level: float = 0.95,
-    runs: Sequence[str] | None = None,
+    runs: Sequence[str] | None = None, objective: str = "squared",
 ) -> TableFit:  # fmt: skip
     """Fits a law, by name or the one that extrapolates best, and its bootstrap.
 
     Where `runs` names the run of each row, whose errors are then taken to be shared, the bootstrap
-    redraws runs.
+    redraws runs. The `objective` is one of `laws.fitting.OBJECTIVES`.
 
     Raises:
         DataError: No family fits the columns' roles, or too few rows to cut.
     """
+    if objective not in OBJECTIVES:
+        raise DataError(f"no objective '{objective}'; there are {', '.join(OBJECTIVES)}")
+    least = OBJECTIVES[objective]
     roles = tuple(column.role for column in task.features)
     signed = takes_either_sign(table.x, table.y, table.group_codes, roles)
     choice, cuts, why = None, [], ""
@@ -224,11 +227,15 @@ def fit_table(
             named = ", ".join(map(str, roles))
             raise DataError(f"no law family fits features of roles {named}{most}")
         choice = choosing.choose(
-            laws, table.x, table.y, table.groups, cuts, falls=[c.falls for c in task.features]
-        )
+            laws, table.x, table.y, table.groups, cuts, falls=[c.falls for c in task.features],
+            objectives=[least],
+        )  # fmt: skip
         best, members = choice.fit, choice.members()
     else:
-        best = fit(families.find(law, roles), table.x, table.y, table.groups)
+        if least.log and (table.y <= 0).any():
+            raise DataError(f"objective {objective} needs targets above zero")
+        wanted = families.find(law, roles)
+        best = fit(wanted, table.x, table.y, table.groups, objective=least)
         _require_terms(best, task.target_names)
         members = [(best.law, best.objective)]
     ensemble = calibrated(

@@ -710,3 +710,34 @@ def test_what_extrapolations_missed_widens_no_interval_among_the_data(table: Pat
     assert width(wide, 1e9) == width(plain, 1e9)
     assert width(wide, 1e12) == pytest.approx(20 * width(plain, 1e12))
     assert width(plain, 1.2e10) < width(wide, 1.2e10) < 20 * width(plain, 1.2e10)
+
+
+def test_rows_that_lie_far_off_are_forgiven_by_a_robust_objective(tmp_path: Path) -> None:
+    lines = write(tmp_path / "runs.csv").read_text().splitlines()
+    for row in (5, 20, 33):
+        cells = lines[row].split(",")
+        lines[row] = ",".join([*cells[:2], str(1.25 * float(cells[2]))])
+    (tmp_path / "runs.csv").write_text("\n".join(lines))
+    settings = {"features": ROLES, "targets": ["loss"], "law": "chinchilla", "draws": 20}
+    off = {
+        name: abs(
+            api.fit(tmp_path / "runs.csv", objective=name, **settings).fit.params()["alpha"]  # type: ignore[arg-type]
+            - ALPHA
+        )
+        for name in ("squared", "huber_log", "soft_l1")
+    }
+    assert off["huber_log"] < 0.02
+    assert off["huber_log"] < off["squared"] / 3
+    with pytest.raises(DataError, match="no objective 'l2'; there are squared"):
+        api.fit(tmp_path / "runs.csv", objective="l2", **settings)  # type: ignore[arg-type]
+
+
+def test_a_law_that_the_features_do_not_allow_is_told_with_what_was_left_out(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "ratio.csv"
+    lines = ["params,tokens,loss"]
+    lines += [f"{n},{20 * n},{2 + 50 * n**-0.3}" for n in np.geomspace(1e6, 1e9, 9)]
+    path.write_text("\n".join(lines))
+    with pytest.raises(DataError, match="left out are tokens: proportional to params"):
+        api.fit(path, targets=["loss"], law="chinchilla")

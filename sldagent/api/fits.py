@@ -13,6 +13,7 @@ from sldagent.errors import UsageError
 if TYPE_CHECKING:
     import pandas
 
+    from sldagent.data.newtask import Draft
     from sldagent.fitted import FittedLaw
     from sldagent.laws.worth import Crossing, Worth
     from sldagent.run import Run
@@ -34,6 +35,7 @@ def fit(
     roles: "Mapping[str, str] | None" = None,
     limit: int | None = None,
     keep: "Sequence[str]" = (),
+    objective: str = "squared",
 ) -> "TableFit":
     """A law for a table: `law` by name, or the family that extrapolates best.
 
@@ -42,8 +44,9 @@ def fit(
     others; where no feature is named, all but those in `ignore` are guessed, with `roles` by column
     for some. Of several `group` columns each combination has constants of its own; `limit` is of
     the parameters a group; `keep` names rows not to leave out, as in `new_task`. A law that is
-    named is fitted even where no rows can be held out. The result has `report()`, `predict`,
-    `allocate`, `latex()`, `sympy()`, and `draft`, what was made of a table.
+    named is fitted even where no rows can be held out. What is made least is the `objective`:
+    squared, log_squared, or huber_log and soft_l1, which forgive outlying rows. The result has
+    `report()`, `predict`, `allocate`, `latex()`, `sympy()`, and `draft`, what was made of a table.
 
     Raises:
         UsageError: Table and task are named, or neither; what is for a table is said of a task.
@@ -51,10 +54,13 @@ def fit(
     from sldagent.data.choices import make_wishes
     from sldagent.data.newtask import draft_task
     from sldagent.data.sources import load_or_measured
-    from sldagent.laws.families import find
+    from sldagent.errors import DataError
+    from sldagent.laws.families import LawNotFound, find
     from sldagent.tablefit import fit_table
 
     _require("level", level, 1.0)
+    if draws < 1:
+        raise UsageError(f"draws must be one at least: {draws}")
     if (table is None) == (task is None):
         raise UsageError("name either a TABLE with --target, or a --task")
     if table is not None:
@@ -75,13 +81,25 @@ def fit(
                 raise UsageError(
                     f"{law} has {needed} parameters a group, more than --limit {limit}"
                 )
-        found = fit_table(draft.task, draft.table, law, draws, level, draft.runs)
+        try:
+            found = fit_table(draft.task, draft.table, law, draws, level, draft.runs, objective)
+        except LawNotFound as error:
+            raise DataError(f"{error}{_left_out(draft)}") from None
         return replace(found, draft=draft)
     if features or targets or group or ignore or roles or keep or limit is not None:
         raise UsageError("columns, --limit and --keep are for a TABLE; a task says them already")
     assert task is not None
     chosen, rows = load_or_measured(load_task(task) if isinstance(task, str) else task, data)
-    return fit_table(chosen, rows, law, draws, level)
+    return fit_table(chosen, rows, law, draws, level, objective=objective)
+
+
+def _left_out(draft: "Draft") -> str:
+    """Which features a law can have of a table, and why no others."""
+    from sldagent.data.choices import Use
+
+    there = ", ".join(f"{c.name} ({c.role})" for c in draft.task.features)
+    gone = "; ".join(f"{c.name}: {c.why}" for c in draft.columns if c.use is Use.LEFT_OUT)
+    return f"; features are {there}" + (f"; left out are {gone}" if gone else "")
 
 
 def price_worth(

@@ -42,6 +42,10 @@ if TYPE_CHECKING:
     "--law", default="auto", show_default=True, help="A family, or the best beyond the data."
 )
 @click.option(
+    "--objective", type=click.Choice(["squared", "log_squared", "huber_log", "soft_l1"]),
+    default="squared", show_default=True, help="What is made least; the last two forgive outliers.",
+)  # fmt: skip
+@click.option(
     "--draws", type=click.IntRange(20), default=500, show_default=True, help="Bootstrap refits."
 )
 @click.option("--level", type=click.FloatRange(0.5, 0.999), default=0.95, show_default=True)
@@ -71,8 +75,8 @@ def fit(
     table: str | None, task: str | None, data: str | None, features: tuple[str, ...],
     roles: tuple[str, ...], ignore: tuple[str, ...], targets: tuple[str, ...],
     group: tuple[str, ...], limit: int | None, keep: tuple[str, ...], law: str,
-    draws: int, level: float, points: tuple[str, ...], flops: float | None, fixed: tuple[str, ...],
-    latex: bool, plot: str | None, price: str | None, as_json: bool,
+    objective: str, draws: int, level: float, points: tuple[str, ...], flops: float | None,
+    fixed: tuple[str, ...], latex: bool, plot: str | None, price: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Fit a law to a table, say how sure it is, and what it predicts.
 
@@ -93,7 +97,7 @@ def fit(
     left_out = ignore if features or price is None else (*ignore, price)
     found = api.fit(
         table, task, data, features, targets, group or None, law, draws, level, left_out,
-        api.parse_roles(roles), limit, keep,
+        api.parse_roles(roles), limit, keep, objective,
     )  # fmt: skip
     if found.draft is not None:
         columns = "--feature, --group" if features else "--role, --group, --ignore"

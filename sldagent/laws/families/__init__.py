@@ -18,6 +18,11 @@ from sldagent.laws.families.repeats import repeats
 from sldagent.laws.families.transfer import transfer
 from sldagent.task import Role
 
+
+class LawNotFound(DataError):
+    """No family of that name can be written over the features at hand."""
+
+
 _FAMILIES = (
     powers,
     curves,
@@ -58,7 +63,7 @@ def find(name: str, roles: Sequence[Role | None]) -> Law:
     Of laws over what is tuned the shortest one over all of it.
 
     Raises:
-        DataError: there is none; the message lists the families that there are.
+        LawNotFound: there is none; the message lists the families that there are.
     """
     signed = name.startswith("signed ")
     laws = applicable(roles, signed=signed)
@@ -70,7 +75,7 @@ def find(name: str, roles: Sequence[Role | None]) -> Law:
     if related:
         return min(related, key=lambda law: (-_tuned(law), len(law.parameters)))
     known = ", ".join(sorted({_family(law) for law in laws}))
-    raise DataError(f"no law {name!r} for these features; there are {known or 'none'}")
+    raise LawNotFound(f"no law {name!r} for these features; there are {known or 'none'}")
 
 
 def _tuned(law: Law) -> int:
