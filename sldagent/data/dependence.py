@@ -6,7 +6,7 @@ may be twenty times the parameters in every run. Of such a set the one that says
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import combinations
+from itertools import combinations, permutations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,7 @@ _HIGHEST = 4.0
 # Correlation of two measures of one thing, such as parameters with and without embeddings.
 _ALIKE, _NEARLY_ONE = 0.98, 0.998
 _SINGLE = (Role.SIZE, Role.DATA)
+_ADDED = (*_SINGLE, Role.LOGGED)  # what may be parts of a sum; amounts of which some are zero
 # Of the pairs of values so many more must be in order than out of it, or there are so few values.
 _ORDERED = 0.9
 _FEW_VALUES = 6
@@ -72,7 +73,7 @@ def leave_out_determined(
         near = is_derived(name) or bool(alike) or (counted and not kept[name].sure)
         reason = (
             _made_of(name, [] if kept[name].sure else others, columns, codes)
-            or _sum_of(name, alike, columns)
+            or _sum_of(name, [n for n in others if kept[n].role in _ADDED], columns)
             or _same(name, alike, z)
             or _in_order(name, loose, z, codes)
             or _reason(name, others, z, columns, codes, near=near)
@@ -138,7 +139,14 @@ def _known_fraction(
     Of steps, which follow from the epochs and the fraction of the data, these go.
     """
     shares = [name for name, c in kept.items() if c.role is Role.FRACTION]
-    if len(shares) != 1 or shares[0] in asked or not (columns[shares[0]] > 0).all():
+    if len(shares) != 1 or shares[0] in asked:
+        return {}
+    amounts = [n for n, c in kept.items() if c.role in _ADDED and (columns[n] >= 0).all()]
+    for one, other in permutations(amounts, 2):
+        total = columns[one] + columns[other]
+        if (total > 0).all() and np.allclose(columns[shares[0]], columns[one] / total, atol=_EXACT):
+            return {shares[0]: f"{one} of {one} and {other}"}
+    if not (columns[shares[0]] > 0).all():
         return {}
     z = {**z, shares[0]: _centred(np.log(columns[shares[0]]), codes)}
     for name in [*filter(is_step, kept), *shares]:
@@ -168,9 +176,9 @@ def _made_of(
 
 
 def _sum_of(name: str, alike: list[str], columns: dict[str, Floats]) -> str:
-    """Why a feature is but the sum of others that are alike, as all tokens are of two languages.
+    """Why a feature is but the sum of others, as all tokens are of two languages.
 
-    Of many that are alike there are too many sums to try.
+    Of many there are too many sums to try.
     """
     if len(alike) > _MOST_PARTS:
         return ""

@@ -428,6 +428,20 @@ def test_a_sum_is_made_of_its_parts(tmp_path: Path) -> None:
     assert reason(made, "total_len") == "made of ctx_len and horizon"
 
 
+def test_sums_and_shares_of_amounts_that_can_be_zero_are_left_out(tmp_path: Path) -> None:
+    amounts = [(r, s) for r in (0, 5e4, 1e5, 2e5, 4e5, 8e5) for s in (0, 1e5, 3e5, 7e5, 2e6, 6e6)]
+    rows = [
+        (r, s, s / (r + s), r + s, 30 + 900 * (r + s / 4 + 1e3) ** -0.35)
+        for r, s in amounts if r + s
+    ]  # fmt: skip
+    made = draft(
+        table(tmp_path, "n_real n_synthetic synthetic_frac n_total error", rows), ["error"]
+    )
+    assert roles(made) == "n_real=logged n_synthetic=logged"
+    assert reason(made, "n_total") == "the sum of n_real, n_synthetic"
+    assert reason(made, "synthetic_frac") == "n_synthetic of n_synthetic and n_real"
+
+
 def test_processors_are_a_feature_of_times_only(tmp_path: Path) -> None:
     rows = [(n, 2**n, g, 2.0**n / g / 1e6 + 0.3 * np.log2(2 * g))
             for n in range(20, 28) for g in (1, 2, 4, 8)]  # fmt: skip
