@@ -7,7 +7,7 @@ import pytest
 from laws.synthetic import features, one_law_a_family, truth
 from proposing.symbolic_tasks import ROLES, problem
 
-from sldagent.laws.codegen import Form, plain_units, read, write
+from sldagent.laws.codegen import Form, Link, plain_units, read, write
 from sldagent.laws.codegen.grammar import names_in, read_formula
 from sldagent.laws.expressions import Law, Slot, amplitude, compiled, shape
 from sldagent.laws.families import applicable, find
@@ -248,3 +248,16 @@ def test_the_setting_reads_only_roles_limit_and_targets() -> None:
     assert isinstance(task, Task)
     task, table = problem("logged", signed=True)
     assert {o.name for o in Setting.of(task, table).objectives} == {"squared", "soft_l1"}
+
+
+@pytest.mark.parametrize("link", list(Link))
+def test_no_power_in_a_logarithm_grows_faster_than_its_base(link: Link) -> None:
+    setting = setting_for((Role.COUNT,), False).linked(link)
+    law = find("signed product", (Role.COUNT,))
+    form, lowest = setting.form(law), 0.0
+    for seed in range(200):
+        made = MOVES["box"](Subject(form, (), setting), np.random.default_rng(seed))
+        if made is not None and "widen" in made.change:
+            form = made.form
+            lowest = min(lowest, *(p.lower for p in form.law.shapes))
+    assert lowest == -1 if link is not Link.IDENTITY else lowest < -10

@@ -1,12 +1,15 @@
 """Moves that keep the formula: the box of a shape, the objective, the weights of rows."""
 
+import re
 from dataclasses import replace
 
+from sldagent.laws.codegen import Link
 from sldagent.laws.expressions import Parameter
 from sldagent.proposing.symbolic.moves.base import Made, Rng, Subject, choose
 
 _EMPHASES = (0.0, 0.5, 1.0, 2.0, 4.0)
 _WIDEST, _LEAST, _MOST = 50.0, 1e-6, 1e6
+_FASTEST = 1.0  # power that grows in a logarithm
 
 
 def change_box(subject: Subject, rng: Rng) -> Made | None:
@@ -17,6 +20,8 @@ def change_box(subject: Subject, rng: Rng) -> Made | None:
     p = choose(list(form.law.shapes), rng)
     kind = choose(["narrow", "widen", "search"], rng)
     new = {"narrow": _narrower, "widen": _wider, "search": _even}[kind](p, rng)
+    if new is not None and kind == "widen" and form.link is not Link.IDENTITY:
+        new = _bounded_growth(new, p, form.law.formula)
     if new is None or not new.lower < new.upper:
         return None
     parameters = tuple(new if old is p else old for old in form.law.parameters)
@@ -42,6 +47,20 @@ def _wider(p: Parameter, rng: Rng) -> Parameter | None:
     low = p.lower / 2 if p.lower >= 0 else max(p.lower - more, -_WIDEST)
     high = p.upper / 2 if p.upper <= 0 else min(p.upper + more, _WIDEST)
     return _box(p, low, high)
+
+
+def _bounded_growth(new: Parameter, old: Parameter, formula: str) -> Parameter | None:
+    """A wider box in which no power grows faster than its base; None where it is no wider.
+
+    What is the exponential of x**2.5 holds where it was fitted, and is a thousand times too much
+    at three times the largest x. Of x itself it is what times grow by that double with every bit.
+    """
+    low, high = new.lower, new.upper
+    if f"**(-{old.name})" in formula:
+        low = max(low, min(old.lower, -_FASTEST))
+    elif re.search(rf"\*\*\(?{re.escape(old.name)}\b", formula):
+        high = min(high, max(old.upper, _FASTEST))
+    return replace(new, lower=low, upper=high) if (low, high) != (old.lower, old.upper) else None
 
 
 def _even(p: Parameter, rng: Rng) -> Parameter | None:
