@@ -26,6 +26,7 @@ _OF_NUMPY = frozenset(
     "random fft ma polynomial testing ctypeslib char rec strings matlib typing core".split()
 )
 _LOOKING_UP = frozenset({"import_module", "__import__", "getattr"})  # with a name as text
+_RUNNING = frozenset({"exec", "eval"})
 _MOST_IMPORTS = 60
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 _BOM = "\ufeff"
@@ -260,14 +261,15 @@ class Program:
     def imports(self) -> tuple[str, ...]:
         """Dotted names that may be modules, sorted: a hint for what to load early.
 
-        What statements import, wherever they stand, and what is looked up in numpy and scipy, under
-        whatever names these go; the first sixty of them.
+        What statements import, wherever they stand, in texts too that may be run, and what is
+        looked up in numpy and scipy, under whatever names these go; the first sixty of them.
         """
         if self.syntax_error is not None:
             return ()
         nodes = walk(self.tree)
         names: dict[str, None] = {}
         known: dict[str, str] = {}  # what a name stands for
+        runs_text = any(isinstance(node, ast.Name) and node.id in _RUNNING for node in nodes)
         for node in nodes:
             if isinstance(node, ast.Import):
                 for alias in node.names:
@@ -291,8 +293,11 @@ class Program:
                 for text in texts:
                     if isinstance(text, str):
                         names[f"numpy.{text}" if text in _OF_NUMPY else text] = None
-            elif isinstance(node, ast.Constant) and node.value in ("sobol", "halton"):
-                names["scipy.stats.qmc"] = None  # what an optimiser takes to begin with
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                if node.value in ("sobol", "halton"):
+                    names["scipy.stats.qmc"] = None  # what an optimiser takes to begin with
+                elif runs_text and "import" in node.value:
+                    names |= dict.fromkeys(Program(node.value).imports)
         return tuple(sorted(list(names)[:_MOST_IMPORTS]))
 
     # -- identity ------------------------------------------------------------------------------
