@@ -527,6 +527,10 @@ def test_the_commands_predict_and_allocate_from_json_and_tables(
     assert (code, "empty" in err) == (2, True)
     code, _, err = call("predict", "gone.csv", "--target", "loss", "--at", "params=1,tokens=1")
     assert (code, "gone.csv" in err) == (2, True)
+    code, _, err = call(
+        "predict", "fit.json", "--at", "params=1e9,tokens=1e10", "--level", "0.55"
+    )  # fmt: skip
+    assert (code, "fit again with --level 0.55" in err) == (2, True)
 
 
 def test_a_price_column_says_what_more_of_it_buys(tmp_path: Path) -> None:

@@ -172,7 +172,14 @@ def _open(source: str, runs: str, level: float, table: dict[str, Any]) -> "Fitte
     path = Path(source)
     said = [flag for name, flag in _OF_TABLE.items() if table[name]]
     if path.suffix.lower() == ".json" and not said:
-        return api.load_fit(path)
+        fitted_law = api.load_fit(path)
+        given = click.get_current_context().get_parameter_source("level")
+        said_so = given is click.core.ParameterSource.COMMANDLINE and 0 < level < 1
+        if said_so and level != fitted_law.level:
+            raise UsageError(
+                f"{path} has intervals of {fitted_law.level:g}: fit again with --level {level:g}"
+            )
+        return fitted_law
     if api.names_table(path) and (said or not path.is_dir()):
         if not path.exists():
             raise DataError(f"{path}: no such file")

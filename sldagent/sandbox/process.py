@@ -40,7 +40,9 @@ class TemplateSandbox:
     """A template process and the children it forks, one at a time.
 
     Args:
-        harness: Python file whose `run(channel)` does a job inside the child.
+        harness: Python file whose `run(channel)` does a job inside the child. It may have
+            `REHEARSALS`, jobs (header, body) that the template does before it forks, and
+            `prepare()`, which the template calls when it has imported modules.
         options: Which protections to use where the kernel has them.
 
     The template starts at once and in the background; the first `run` waits until it is ready.

@@ -176,7 +176,8 @@ def _import_all(wanted: list[str]) -> None:
         importlib.import_module(_PARSING)
     if "scipy.stats.qmc" in sys.modules:
         # The first points read a file of numbers, which in a child would silently give zeros.
-        sys.modules["scipy.stats.qmc"].Sobol(2, scramble=False).random(1)
+        with contextlib.suppress(Exception):
+            sys.modules["scipy.stats.qmc"].Sobol(2, scramble=False).random(1)
 
 
 def _version(package: str) -> str:
