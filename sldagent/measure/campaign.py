@@ -1,5 +1,6 @@
 """Trains the runs of a plan that are not in its journal yet, in several processes."""
 
+import contextlib
 import importlib.util
 import multiprocessing
 import os
@@ -144,9 +145,10 @@ def _train(
     watch: Watch,
 ) -> None:
     futures: list[Future[list[Row]]] = []
-    for group in _groups(specs, together):
-        chosen = [rates[s.key] if s.rate is None else s.rate for s in group]
-        futures.append(pool.submit(_train_group, group, chosen))
+    with _ctrl_c_later():
+        for group in _groups(specs, together):
+            chosen = [rates[s.key] if s.rate is None else s.rate for s in group]
+            futures.append(pool.submit(_train_group, group, chosen))
     try:
         for future in as_completed(futures):
             rows = future.result()
@@ -158,6 +160,19 @@ def _train(
             "a training process was killed, perhaps for want of memory; what is finished is kept: "
             "try again with fewer --workers"
         ) from None
+
+
+@contextlib.contextmanager
+def _ctrl_c_later() -> Iterator[None]:
+    """Holds Ctrl-C back while processes are started, which would print what they miss.
+
+    They inherit it, and leave Ctrl-C to this process from their first moment on.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _groups(specs: Sequence[RunSpec], together: int) -> Iterator[list[RunSpec]]:
