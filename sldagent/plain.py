@@ -1,9 +1,13 @@
-"""Values that JSON can carry, and files that are replaced whole."""
+"""Values that JSON can carry, points as plain rows, and files that are replaced whole."""
 
 import math
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas
 
 
 def finite(value: Any) -> Any:
@@ -39,3 +43,18 @@ def replace_file(path: Path, text: str) -> None:
     except BaseException:
         fresh.unlink(missing_ok=True)
         raise
+
+
+def rows_of(
+    points: "Mapping[str, Any] | Sequence[Mapping[str, Any]] | pandas.DataFrame",
+) -> "Sequence[Mapping[str, Any]]":
+    """One point, several, or the rows of a frame, with what has a name in its index."""
+    if isinstance(points, Mapping):
+        return [points]
+    return points if isinstance(points, Sequence) else with_index(points).to_dict("records")
+
+
+def with_index(frame: "pandas.DataFrame") -> "pandas.DataFrame":
+    """The frame with those parts of its index as columns that have a name and are none yet."""
+    levels = [i for i, n in enumerate(frame.index.names) if not (n is None or n in frame.columns)]
+    return frame.reset_index(level=levels) if levels else frame

@@ -20,11 +20,11 @@ from sldagent.trees import children, walk
 PROGRAM_NAME = "<program>"  # its file's, in tracebacks
 START, END = "EVOLVE-BLOCK-START", "EVOLVE-BLOCK-END"
 _MARKER = re.compile(rf"^[ \t\f]*(#)[ \t]*({START}|{END})[ \t\f]*$", re.MULTILINE)
-# Found in the text, since walking the syntax tree for a hint costs a millisecond a program.
 # What numpy imports only when somebody asks for it, under whatever name numpy goes.
-_OF_NUMPY = frozenset(
-    "random fft ma polynomial testing ctypeslib char rec strings matlib typing core".split()
-)
+_LATE = "random fft ma polynomial testing ctypeslib char rec strings matlib typing core".split()
+_OF_NUMPY = re.compile(rf"\.[\s\\]*({'|'.join(_LATE)})\b")
+# Where one of these is, expressions tell of modules too: going through them costs a millisecond.
+_UNUSUAL = re.compile(r"scipy|import_module|__import__|getattr|exec|eval")
 _LOOKING_UP = frozenset({"import_module", "__import__", "getattr"})  # with a name as text
 _RUNNING = frozenset({"exec", "eval"})
 _MOST_IMPORTS = 60
@@ -266,8 +266,9 @@ class Program:
         """
         if self.syntax_error is not None:
             return ()
-        nodes = walk(self.tree)
-        names: dict[str, None] = {}
+        unusual = _UNUSUAL.search(self._text) is not None
+        nodes = walk(self.tree) if unusual else list(_statements(self.tree))
+        names = dict.fromkeys(f"numpy.{part}" for part in _OF_NUMPY.findall(self._text))
         known: dict[str, str] = {}  # what a name stands for
         runs_text = any(isinstance(node, ast.Name) and node.id in _RUNNING for node in nodes)
         for node in nodes:
@@ -283,8 +284,6 @@ class Program:
                     known[alias.asname or alias.name] = f"{node.module}.{alias.name}"
         for node in nodes:
             if isinstance(node, ast.Attribute):
-                if node.attr in _OF_NUMPY:
-                    names[f"numpy.{node.attr}"] = None
                 owner = known.get(_dotted(node.value), "")
                 if owner.partition(".")[0] == "scipy":
                     names[f"{owner}.{node.attr}"] = None
@@ -292,7 +291,7 @@ class Program:
                 texts = [a.value for a in node.args if isinstance(a, ast.Constant)]
                 for text in texts:
                     if isinstance(text, str):
-                        names[f"numpy.{text}" if text in _OF_NUMPY else text] = None
+                        names[f"numpy.{text}" if text in _LATE else text] = None
             elif isinstance(node, ast.Constant) and isinstance(node.value, str):
                 if node.value in ("sobol", "halton"):
                     names["scipy.stats.qmc"] = None  # what an optimiser takes to begin with
@@ -330,6 +329,16 @@ def _restored(source: str, found: Scan | None) -> Program:
 
 def _line_of(text: str, at: int) -> int:
     return text.count("\n", 0, at) + 1
+
+
+def _statements(tree: ast.Module) -> Iterator[ast.AST]:
+    """All statements, wherever they stand."""
+    waiting: list[ast.AST] = list(tree.body)
+    while waiting:
+        node = waiting.pop()
+        yield node
+        for field in ("body", "orelse", "handlers", "finalbody", "cases"):
+            waiting += getattr(node, field, ())
 
 
 def _dotted(node: ast.AST) -> str:

@@ -16,8 +16,8 @@ from sldagent.laws.ensemble import calibrated
 from sldagent.laws.families.signs import takes_either_sign
 from sldagent.laws.fitting import OBJECTIVES, Fit, fit
 from sldagent.laws.uncertainty import Bootstrap
-from sldagent.plain import finite
-from sldagent.predicting import allocate_fitted, predict_fitted
+from sldagent.plain import finite, rows_of
+from sldagent.predicting import predict_fitted
 from sldagent.scoring import possible_values
 from sldagent.table import Table
 from sldagent.task import Task
@@ -102,17 +102,7 @@ class TableFit:
         self, points: "Mapping[str, Any] | Sequence[Mapping[str, Any]] | pandas.DataFrame"
     ) -> list[dict[str, Any]]:
         """Values at points, with intervals; see `sldagent.predict`."""
-        if isinstance(points, Mapping):
-            points = [points]
-        rows = points if isinstance(points, Sequence) else points.to_dict("records")
-        return predict_fitted(self.law, rows)
-
-    def allocate(
-        self, flops: float | None, given: "Mapping[str, float] | None" = None,
-        group: str | None = None,
-    ) -> list[dict[str, Any]]:  # fmt: skip
-        """The best size and data for a budget of FLOPs; see `sldagent.allocate`."""
-        return allocate_fitted(self.law, flops, given or {}, group)
+        return predict_fitted(self.law, rows_of(points))
 
     def sympy(self, group: str | None = None, target: int = 0) -> Any:
         """The fitted formula of a group and target as a sympy expression of the law's symbols."""

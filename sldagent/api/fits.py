@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sldagent.api.rerunning import at_hand
-from sldagent.api.tasks import load_task, parse_roles, table_file, with_index
-from sldagent.errors import UsageError
+from sldagent.api.tasks import load_task, parse_roles, table_file
+from sldagent.errors import DataError, UsageError
+from sldagent.plain import rows_of
 
 if TYPE_CHECKING:
     import pandas
@@ -46,7 +47,7 @@ def fit(
     the parameters a group; `keep` names rows not to leave out, as in `new_task`. A law that is
     named is fitted even where no rows can be held out. What is made least is the `objective`:
     squared, log_squared, or huber_log and soft_l1, which forgive outlying rows. The result has
-    `report()`, `predict`, `allocate`, `latex()`, `sympy()`, and `draft`, what was made of a table.
+    `report()`, `predict`, `latex()`, `sympy()`, and `draft`, what was made of a table.
 
     Raises:
         UsageError: Table and task are named, or neither; what is for a table is said of a task.
@@ -54,7 +55,6 @@ def fit(
     from sldagent.data.choices import make_wishes
     from sldagent.data.newtask import draft_task
     from sldagent.data.sources import load_or_measured
-    from sldagent.errors import DataError
     from sldagent.laws.families import LawNotFound, find
     from sldagent.tablefit import fit_table
 
@@ -122,7 +122,6 @@ def price_worth(
     from sldagent.data.choices import Keep, make_wishes
     from sldagent.data.newtask import draft_task
     from sldagent.data.tables import JOIN
-    from sldagent.errors import DataError
     from sldagent.laws.worth import worth
 
     task = found.task
@@ -185,11 +184,7 @@ def predict(
     from sldagent.run import Run
 
     _require("level", level, 1.0)
-    rows: Sequence[Mapping[str, Any]]
-    if isinstance(points, Mapping):
-        rows = [points]
-    else:
-        rows = points if isinstance(points, Sequence) else with_index(points).to_dict("records")
+    rows = rows_of(points)
     if not rows:
         return []
     if not isinstance(source, Run):

@@ -6,6 +6,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from sldagent.plain import with_index
+
 if TYPE_CHECKING:
     import pandas
 
@@ -78,12 +80,6 @@ def table_file(table: "str | Path | pandas.DataFrame") -> Iterator[Path]:
         path = Path(folder) / "DataFrame.csv"
         with_index(table).to_csv(path, index=False)
         yield path
-
-
-def with_index(frame: "pandas.DataFrame") -> "pandas.DataFrame":
-    """The frame with those parts of its index as columns that have a name and are none yet."""
-    levels = [i for i, n in enumerate(frame.index.names) if not (n is None or n in frame.columns)]
-    return frame.reset_index(level=levels) if levels else frame
 
 
 def new_task(
