@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sldagent.errors import DataError, UsageError
-from sldagent.laws.allocation import Allocation, allocate, allocation_intervals
+from sldagent.laws.allocation import Allocation, Budget, values_of
 from sldagent.laws.ensemble import Ensemble, Interval
 from sldagent.laws.families import find
 from sldagent.laws.fitting import Fit
@@ -83,38 +83,28 @@ class FittedLaw:
         return extrapolation_warnings(self.box - shift, x - shift, self.roles)
 
     def allocate(
-        self, flops: float | None, group: str, given: Mapping[str, float]
-    ) -> tuple[Allocation, dict[str, tuple[float, float]]]:
+        self, flops: float | None, group: str, given: Mapping[str, float], target: int = 0
+    ) -> Allocation:
         """The best size and data for a budget of 6ND FLOPs, with intervals of `level`.
 
         `given` has values of features, by column name or by the law's symbol for it.
+
+        Raises:
+            UsageError: The law has no size and data, or a feature without a value.
         """
-        others = {self._symbol(name): value for name, value in given.items()}
-        best = allocate(self.fit, flops, group=group, others=others, x=self.box)
-        drawn = self.drawn
-        if best.tuned:
-            drawn = Bootstrap(drawn.fit, drawn.draws[:_TUNING_DRAWS], drawn.noise)
-        ends, share = allocation_intervals(
-            drawn, flops, group=group, others=others, x=self.box, level=self.level
-        )
-        words = [best.warning]
-        if best.found and share < 1:
-            words.append(f"{1 - share:.0%} of the refits have no optimum and do not count")
-        if any(s.role is Role.UNIQUE_DATA and s.symbol not in others for s in self.fit.law.slots):
-            words.append("all data are taken to be unique, none repeated")
-        words.append(self.doubt(group))
-        return replace(best, warning="; ".join(filter(None, words))), ends
+        columns = {self._column(name): value for name, value in given.items()}
+        budget = Budget.of(self.features, self.roles, self.box, columns, self.fit.law.columns)
+        g = self.fit.index(group)
+        draws = self.drawn.draws[: _TUNING_DRAWS if budget.tuned else None, g, target]
+        own, drawn = (values_of(self.fit, c) for c in (self.fit.values[[g], target], draws))
+        best = budget.solve(flops, own, drawn, len(draws), self.level)
+        return replace(best, warning="; ".join(filter(None, [best.warning, self.doubt(group)])))
 
-    def name(self, symbol: str) -> str:
-        """The column behind a symbol of the law."""
-        column = next(slot.column for slot in self.fit.law.slots if slot.symbol == symbol)
-        return self.features[column]
-
-    def _symbol(self, name: str) -> str:
+    def _column(self, name: str) -> int:
         slots = self.fit.law.slots
         for slot in slots:
             if name in (slot.symbol, self.features[slot.column]):
-                return slot.symbol
+                return slot.column
         known = ", ".join(f"{self.features[s.column]} ({s.symbol})" for s in slots)
         raise UsageError(f"{self.fit.law.name} has no feature '{name}'; it has: {known}")
 

@@ -19,6 +19,7 @@ from sldagent.task import Role
 if TYPE_CHECKING:
     from sldagent.export.refit import Refitter
     from sldagent.export.winner import Found
+    from sldagent.laws.allocation import Allocation
     from sldagent.laws.ensemble import Interval
 
 Floats = NDArray[np.float64]
@@ -26,9 +27,6 @@ _DRAWS = 100  # refits of a run's program
 _GROUP = "group"
 _ROUNDED, _EXACT = 2.0, 0.2  # by which percentages may miss a hundred, rounded or not
 _PARTS = ("value", "low", "high", "parameter", "model")
-_NOTHING: dict[str, Any] = {
-    "size": None, "data": None, "ratio": None, "loss": None, "tuned": {}, "intervals": {}
-}  # fmt: skip
 
 
 def predict_fitted(law: FittedLaw, points: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -73,20 +71,12 @@ def allocate_fitted(
     law: FittedLaw, flops: float | None, given: Mapping[str, float], group: str | None
 ) -> list[dict[str, Any]]:
     """Rows of `api.allocate` by a fitted law."""
-    scale, units = _budget(law.features, law.roles, law.units, law.targets)
-    rows = []
-    for name in _chosen(group, law.groups):
-        best, ends = law.allocate(None if flops is None else flops / scale.flops, name, given)
-        tuned = {law.name(symbol): value for symbol, value in best.tuned.items()}
-        intervals = {
-            law.name(key) if key in best.tuned else key: list(pair) for key, pair in ends.items()
-        }
-        row = {"group": name, "flops": best.flops, "level": law.level, "warning": best.warning}
-        if best.found:
-            found = {"size": best.size, "data": best.data, "ratio": best.data / best.size}
-            row |= {**found, "loss": best.loss, "tuned": tuned, "intervals": intervals}
-        rows.append({**_NOTHING, **scale.rescaled(row), "target": law.targets[0], "units": units})
-    return rows
+    scale = _Scale.of(law.features, law.roles, law.units)
+    return [
+        scale.row(name, target, law.level, law.allocate(scale.inner(flops), name, given, t))
+        for name in _chosen(group, law.groups)
+        for t, target in enumerate(law.targets)
+    ]
 
 
 def allocate_run(
@@ -98,53 +88,59 @@ def allocate_run(
 
     task = found.task
     roles, columns = [c.role for c in task.features], [c.unit for c in task.features]
-    scale, units = _budget(task.feature_names, roles, columns, task.target_names)
+    scale = _Scale.of(task.feature_names, roles, columns)
     names = _chosen(group, found.table.group_names)
-    budget = None if flops is None else flops / scale.flops
-    rows = spend(found, refitter, budget, given, names, level, _DRAWS, seconds)
-    more = {"target": task.target_names[0], "units": units}
-    return [{**_NOTHING, **scale.rescaled(row), **more} for row in rows]
+    solved = spend(found, refitter, scale.inner(flops), given, names, level, _DRAWS, seconds)
+    return [scale.row(name, target, level, best) for name, target, best in solved]
 
 
 @dataclass(frozen=True, slots=True)
 class _Scale:
-    """How many FLOPs and how much data for a parameter a unit of a table's own is."""
+    """How many FLOPs and how much data for a parameter a unit of a table's own is.
+
+    Attributes:
+        units: Those of the table, by `size` and `data`.
+    """
 
     flops: float
     ratio: float
+    units: dict[str, str]
 
-    def rescaled(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """An allocation in the table's units, with true FLOPs and tokens for a parameter."""
-        ends = row.get("intervals", {})
-        changed: dict[str, Any] = {"flops": row["flops"] * self.flops}
-        if row.get("ratio") is not None:
-            changed["ratio"] = row["ratio"] * self.ratio
+    @classmethod
+    def of(
+        cls, features: Sequence[str], roles: Sequence[Role | None], units: Sequence[str]
+    ) -> "_Scale":
+        """The scale of a table; raises UsageError where there are no data to spend on."""
+        of = {role: j for j, role in enumerate(roles) if role in (Role.SIZE, Role.DATA)}
+        for name, role in zip(features, roles, strict=True):
+            if role in of and is_derived(name):
+                raise UsageError(
+                    f"{name} is no amount of data that 6ND could be spent on: it is what size and "
+                    "data make up; a table for `allocate` has tokens, or what else is trained on"
+                )
+        known = {role: units[j] if j < len(units) else "" for role, j in of.items()}
+        size, data = (multiple_of(known.get(role, "")) for role in (Role.SIZE, Role.DATA))
+        return cls(size * data, data / size, {str(role): unit for role, unit in known.items()})
+
+    def inner(self, flops: float | None) -> float | None:
+        """A budget in the table's own units."""
+        return None if flops is None else flops / self.flops
+
+    def row(self, group: str, target: str, level: float, best: "Allocation") -> dict[str, Any]:
+        """A row of `api.allocate`: in the table's units, FLOPs and tokens for a parameter true."""
+        row: dict[str, Any] = {
+            "group": group, "flops": best.flops * self.flops, "level": level,
+            "warning": best.warning, "target": target, "units": self.units,
+            "size": None, "data": None, "ratio": None, "loss": None, "tuned": {}, "intervals": {},
+        }  # fmt: skip
+        if not best.found:
+            return row
+        ends = {name: list(pair) for name, pair in best.intervals.items()}
         if "ratio" in ends:
-            changed["intervals"] = {**ends, "ratio": [end * self.ratio for end in ends["ratio"]]}
-        return {**row, **changed}
-
-
-def _budget(
-    features: Sequence[str], roles: Sequence[Role | None], units: Sequence[str],
-    targets: Sequence[str],
-) -> tuple[_Scale, dict[str, str]]:  # fmt: skip
-    """What 6ND FLOPs are in a table's units, and these units by `size` and `data`.
-
-    Raises:
-        UsageError: A budget cannot be spent: for several targets, or where there is no data.
-    """
-    if len(targets) > 1:
-        raise UsageError(f"a budget is spent for one target; here are {', '.join(targets)}")
-    of = {role: j for j, role in enumerate(roles) if role in (Role.SIZE, Role.DATA)}
-    for name, role in zip(features, roles, strict=True):
-        if role in of and is_derived(name):
-            raise UsageError(
-                f"{name} is no amount of data that 6ND could be spent on: it is what size and data "
-                "make up; a table for `allocate` has tokens, or what else is trained on"
-            )
-    known = {role: units[j] if j < len(units) else "" for role, j in of.items()}
-    size, data = (multiple_of(known.get(role, "")) for role in (Role.SIZE, Role.DATA))
-    return _Scale(size * data, data / size), {str(role): unit for role, unit in known.items()}
+            ends["ratio"] = [end * self.ratio for end in ends["ratio"]]
+        ratio = best.data / best.size * self.ratio
+        found = {"size": best.size, "data": best.data, "ratio": ratio, "loss": best.loss}
+        return {**row, **found, "tuned": dict(best.tuned), "intervals": ends}
 
 
 def _chosen(group: str | None, known: Sequence[str]) -> list[str]:

@@ -125,7 +125,7 @@ class TableFit:
         for group in self.fit.groups:
             for target, name in enumerate(self.task.target_names):
                 values = self.fit.params(group, target)
-                loose = self.fit.loose(group)
+                loose = self.fit.loose(group, target)
                 for key, (low, high) in self.drawn.params(group, target, self.level).items():
                     ends = (
                         "not determined by the rows" if key in loose else f"{low:.4g} to {high:.4g}"
@@ -149,13 +149,12 @@ class TableFit:
         names = list(enumerate(self.task.target_names))
         intervals, params, correlations = {}, {}, {}
         for group in self.fit.groups:
-            ends = {name: self.drawn.params(group, t, self.level) for t, name in names}
             intervals[group] = {
                 name: {
-                    key: [None, None] if key in self.fit.loose(group) else list(pair)
-                    for key, pair in found.items()
+                    key: [None, None] if key in self.fit.loose(group, t) else list(pair)
+                    for key, pair in self.drawn.params(group, t, self.level).items()
                 }
-                for name, found in ends.items()
+                for t, name in names
             }
             params[group] = {name: self.fit.params(group, t) for t, name in names}
             correlations[group] = {

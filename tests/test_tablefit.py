@@ -15,6 +15,7 @@ from contracts.command import sldagent
 import sldagent as package
 from sldagent import api
 from sldagent.cli import cli
+from sldagent.cli.predict import allocation_lines
 from sldagent.errors import DataError, UsageError
 from sldagent.fitted import FittedLaw
 from sldagent.table import Table
@@ -448,12 +449,24 @@ def test_losses_below_one_have_no_top(table: Path) -> None:
     assert not any("cannot be" in words for words in row["warnings"])
 
 
+def test_every_target_has_a_budget_of_its_own(table: Path) -> None:
+    rows = pandas.read_csv(table)
+    rows["reward"] = 9 - 2 * rows.loss - 3e3 / rows.params**0.5
+    one, two = (
+        api.fit(rows, targets=targets, law="signed chinchilla", draws=20)
+        for targets in ("reward", ["loss", "reward"])
+    )
+    (alone,), both = api.allocate(one, 1e22), api.allocate(two, 1e22)
+    assert [row["target"] for row in both] == ["loss", "reward"]
+    assert both[1]["size"] == pytest.approx(alone["size"], rel=1e-6)
+    assert both[1]["size"] > 1.1 * both[0]["size"]
+    assert both[1]["intervals"].keys() == both[0]["intervals"].keys()
+    said = [line for line in allocation_lines(both) if "FLOPs for reward: size" in line]
+    assert said[0].startswith(f"[all_data] 1e+22 FLOPs for reward: size {alone['size']:.4g}")
+
+
 def test_what_no_budget_can_be_spent_on_is_said(table: Path) -> None:
     rows = pandas.read_csv(table)
-    rows["other"] = rows.loss + 1
-    both = api.fit(rows, targets=["loss", "other"], law="chinchilla", draws=20)
-    with pytest.raises(UsageError, match="for one target; here are loss, other"):
-        api.allocate(both, 1e22)
     compute = pandas.DataFrame(
         {"params": rows.params, "flops": 6 * rows.params * rows.tokens, "loss": rows.loss}
     )

@@ -135,9 +135,8 @@ def fit(
         click.echo(prediction_line(row))
         for words in row["warnings"]:
             click.echo(f"warning: {words}")
-    for row in budget or ():
-        for line in allocation_lines(row):
-            click.echo(line)
+    for line in allocation_lines(budget or ()):
+        click.echo(line)
     if paid is not None and price is not None:
         for line in _price_lines(price, targets[0], *paid):
             click.echo(line)

@@ -1,6 +1,7 @@
 """`sldagent predict` and `allocate`: what a law says of runs that nobody has made."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -122,9 +123,8 @@ def allocate(
     if as_json:
         click.echo(json.dumps(rows, indent=1))
         return
-    for row in rows:
-        for line in allocation_lines(row):
-            click.echo(line)
+    for line in allocation_lines(rows):
+        click.echo(line)
 
 
 def prediction_line(row: dict[str, Any]) -> str:
@@ -151,21 +151,26 @@ def prediction_line(row: dict[str, Any]) -> str:
     return f"[{row['group']}] at {place}: {'; '.join(parts)}"
 
 
-def allocation_lines(row: dict[str, Any]) -> list[str]:
-    """One row of `api.allocate` in words."""
-    where = f"[{row['group']}] {row['flops']:.3g} FLOPs"
-    if row["size"] is None:
-        return [f"{where}: {row['warning']}"]
-    named = {name: row[name] for name in ("size", "data", "ratio", "loss")} | row["tuned"]
+def allocation_lines(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """Rows of `api.allocate` in words."""
+    several = len({row["target"] for row in rows}) > 1
     lines = []
-    for name, value in named.items():
-        ends = row["intervals"].get(name)
-        unit = row["units"].get(name)
-        words = f" {unit}" if unit else ""
-        words += f" ({ends[0]:.4g} to {ends[1]:.4g})" if ends else ""
-        shown = row["target"] if name == "loss" else name
-        lines.append(f"{where}: {shown} {value:.4g}{words}")
-    return lines + ([f"warning: {row['warning']}"] if row["warning"] else [])
+    for row in rows:
+        where = f"[{row['group']}] {row['flops']:.3g} FLOPs"
+        where += f" for {row['target']}" if several else ""
+        if row["size"] is None:
+            lines.append(f"{where}: {row['warning']}")
+            continue
+        named = {name: row[name] for name in ("size", "data", "ratio", "loss")} | row["tuned"]
+        for name, value in named.items():
+            ends = row["intervals"].get(name)
+            unit = row["units"].get(name)
+            words = f" {unit}" if unit else ""
+            words += f" ({ends[0]:.4g} to {ends[1]:.4g})" if ends else ""
+            shown = row["target"] if name == "loss" else name
+            lines.append(f"{where}: {shown} {value:.4g}{words}")
+        lines += [f"warning: {row['warning']}"] if row["warning"] else []
+    return lines
 
 
 def _open(source: str, runs: str, level: float, table: dict[str, Any]) -> "FittedLaw | Run":

@@ -1,30 +1,39 @@
-"""The best split of a budget: size and data for C FLOPs, with what the fit leaves open.
+"""The best split of a budget: size and data for C FLOPs, with what the constants leave open.
 
 C = 6 N D for a dense transformer's training (Kaplan et al. 2020). Where a law knows a learning rate
-or a batch size, the best ones are taken at every scale.
+or a batch size, the best ones are taken at every scale. A law is asked for values only, so that a
+family's fit and a program of a search spend budgets in the same way.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
-from sldagent.errors import DataError
-from sldagent.laws.expressions import Array, Law
+from sldagent.errors import UsageError
+from sldagent.laws.expressions import Array
 from sldagent.laws.fitting import Fit
+from sldagent.laws.fitting.result import evaluate
 from sldagent.laws.tuning import BEYOND, no_optimum, on_edge, tune
-from sldagent.laws.uncertainty import Bootstrap
 from sldagent.task import Role
 
 FLOPS_PER_TOKEN_PARAMETER = 6.0
+Values = Callable[[Array], Array]
+"""Rows (K, M, F), those of k for the k-th set of constants, to values (K, M)."""
+
 _DECADES = 6.0  # how far either side of N = sqrt(C/6) the search looks
 _GRID = 241
-_TWICE = 60  # golden sections: 0.618^60 of a grid step is below rounding
+_ZOOM = 21  # points of each narrower grid, which is as wide as two steps of the one before
+_ZOOMS = 8  # to 1e-8 of N, what rounding leaves of a minimum's place
+_ZOOMS_DRAWN = 3  # to a thousandth: an interval has no use for more
+_AROUND = float(np.log(100.0))  # where refits that are tuned, too, are looked for about the best
+_ROUNDS, _ROUNDS_DRAWN = 16, 8  # grids of rate and batch
+_TUNED = (Role.RATE, Role.BATCH)
 _NO_OPTIMUM = (
     "it gets better without end along the budget: the law has no optimum, as one with a term for "
     "size and another for data has (`fit --law chinchilla`, or --candidate of a run)"
 )
-_TUNED = (Role.RATE, Role.BATCH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +44,10 @@ class Allocation:
         size: N*, parameters.
         data: D*, tokens.
         loss: The law's prediction there.
+        tuned: Best rate and batch by feature, where the law has them.
+        intervals: Percentile intervals of size, data, ratio (D*/N*), loss and what is tuned, over
+            the refits that have an optimum; empty where there are none.
         warning: Empty, or why the optimum should not be trusted.
-        tuned: Best rate and batch by symbol, where the law has them.
         found: Whether there is an optimum; without one the numbers mean nothing.
     """
 
@@ -44,267 +55,241 @@ class Allocation:
     size: float
     data: float
     loss: float
+    tuned: Mapping[str, float] = field(default_factory=dict)
+    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     warning: str = ""
-    tuned: dict[str, float] = field(default_factory=dict)
     found: bool = True
 
 
-def chinchilla_optimum(values: dict[str, float], flops: float) -> Allocation:
-    """Closed form for E + A/N^alpha + B/D^beta on C = 6 N D (Hoffmann et al. 2022, eq. 4).
+@dataclass(frozen=True, slots=True)
+class _Optima:
+    """One optimum for each of K sets of constants; what is least is `sign` times the target."""
 
-    G = (alpha A / beta B)^(1/(alpha + beta)), N* = G (C/6)^(beta/(alpha + beta)), D* = C / (6 N*).
-
-    Args:
-        values: E, A, B, alpha, beta in parameters, tokens and the loss's unit.
-        flops: The budget C.
-    """
-    e, a, b, alpha, beta = (values[name] for name in ("E", "A", "B", "alpha", "beta"))
-    if min(a, b, alpha, beta) <= 0:
-        raise DataError("an optimum needs positive A, B, alpha and beta")
-    g = (alpha * a / (beta * b)) ** (1 / (alpha + beta))
-    size = g * (flops / FLOPS_PER_TOKEN_PARAMETER) ** (beta / (alpha + beta))
-    data = flops / (FLOPS_PER_TOKEN_PARAMETER * size)
-    return Allocation(flops, size, data, e + a / size**alpha + b / data**beta)
-
-
-def search_optimum(
-    loss: Callable[[Array, Array], Array], flops: float, sections: int = _TWICE
-) -> Allocation:
-    """The least loss(N, D) on C = 6 N D: a grid in ln N, then golden sections about its best."""
-    total = np.log(flops / FLOPS_PER_TOKEN_PARAMETER)
-    span = _DECADES * np.log(10)
-    grid = total / 2 + np.linspace(-span, span, _GRID)
-
-    def value(log_n: Array) -> Array:
-        with np.errstate(all="ignore"):
-            got = loss(np.exp(log_n), np.exp(total - log_n))
-        return np.where(np.isfinite(got), got, np.inf)
-
-    known = value(grid)
-    best = int(np.argmin(known))
-    low, high = grid[max(best - 1, 0)], grid[min(best + 1, _GRID - 1)]
-    ratio = (np.sqrt(5) - 1) / 2
-    for _ in range(sections):
-        inner = np.array([high - ratio * (high - low), low + ratio * (high - low)])
-        left, right = value(inner)
-        low, high = (low, inner[1]) if left <= right else (inner[0], high)
-    at = np.array([(low + high) / 2])
-    edge = best in (0, _GRID - 1)
-    return Allocation(
-        flops,
-        float(np.exp(at[0])),
-        float(np.exp(total - at[0])),
-        float(value(at)[0]),
-        _NO_OPTIMUM if edge else "",
-        found=not edge,
-    )
-
-
-def allocate(
-    found: Fit,
-    flops: float | None,
-    *,
-    group: str | None = None,
-    others: Mapping[str, float] | None = None,
-    x: Array | None = None,
-) -> Allocation:
-    """N* and D* by a fitted law for a budget of C FLOPs, with the best rate and batch there.
-
-    Args:
-        found: A fit of a law with one size and one data slot, in parameters and tokens.
-        flops: The budget C; None where `others` has size and data, and only rate and batch are
-            asked for.
-        group: The group whose parameters are used.
-        others: Values of the law's other slots, by symbol; unique data "U" defaults to D, which is
-            training without repeats, and rate and batch to their best values.
-        x: Rows that were fitted (N, F), or two with the least and the largest of every feature: an
-            optimum outside their range is warned of, and rate and batch are looked for in it, and
-            up to ten times beyond it where they lie on its edge. Needed where the law has a free
-            rate or batch.
-
-    Raises:
-        DataError: The law has no size or data slot, or a slot without a value.
-    """
-    problem = _Problem.of(found, others or {}, group, x)
-    return _warned(problem, problem.solve(flops), x)
-
-
-def allocation_intervals(
-    drawn: Bootstrap,
-    flops: float | None,
-    *,
-    group: str | None = None,
-    others: Mapping[str, float] | None = None,
-    x: Array | None = None,
-    level: float = 0.95,
-) -> tuple[dict[str, tuple[float, float]], float]:
-    """Percentile intervals of N*, D*, D*/N*, the loss there, and of the best rate and batch.
-
-    Every draw has its own optimum, of what is better by the fit to all rows. Other arguments as for
-    `allocate`. Beside the intervals comes the share of draws that have an optimum; the others do
-    not count.
-    """
-    columns: dict[str, list[float]] = {}
-    seen = 0
-    problem = _Problem.of(drawn.fit, others or {}, group, x)
-    for fit in drawn.fits():
-        best = replace(problem, found=fit).solve(flops, quick=True)
-        if not best.found:
-            continue
-        seen += 1
-        values = {"size": best.size, "data": best.data, "ratio": best.data / best.size}
-        for name, value in {**values, "loss": best.loss, **best.tuned}.items():
-            columns.setdefault(name, []).append(value)
-    ends = [(1 - level) / 2, (1 + level) / 2]
-    intervals = {
-        name: (float(low), float(high))
-        for name, (low, high) in (
-            (name, np.nanquantile(values, ends)) for name, values in columns.items()
-        )
-    }
-    return intervals, seen / max(1, len(drawn.draws))
+    size: Array
+    data: Array
+    least: Array
+    tuned: Array  # (K, tuned features)
+    found: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class _Problem:
-    """A law with everything given that a budget and its tuned features do not decide."""
+class Budget:
+    """A law's features on a budget curve: two that it ties, some tuned, the rest given.
 
-    found: Fit
-    group: str | None
-    given: Mapping[str, float]
+    Attributes:
+        names: Of the columns.
+        box: Least and largest value of each among the rows (2, F). An optimum outside is warned of;
+            rate and batch are looked for inside, and up to ten times beyond where they lie on its
+            edge.
+        given: Values by column.
+        size: The column of N.
+        data: The column of D.
+        unique: Columns of unique data; where not given they are D, training without repeats.
+        tuned: Columns of rates and batches that are not given.
+    """
+
+    names: tuple[str, ...]
+    box: Array
+    given: Mapping[int, float]
     size: int
     data: int
-    tuned: tuple[tuple[str, int], ...]  # symbol and column
-    low: Array
-    high: Array
-    sign: float  # -1 where more of the target is better, as of an accuracy
+    unique: list[int]
+    tuned: list[int]
 
     @classmethod
     def of(
-        cls, found: Fit, given: Mapping[str, float], group: str | None, x: Array | None
-    ) -> "_Problem":
-        law = found.law
-        size, data = _slot(law, Role.SIZE), _slot(law, Role.DATA)
-        tuned = []
-        for slot in law.slots:
-            free = slot.column in (size, data) or slot.role is Role.UNIQUE_DATA
-            if free or slot.symbol in given:
-                continue
-            if slot.role not in _TUNED or x is None:
-                raise DataError(f"{law.name} also needs a value for {slot.symbol}")
-            tuned.append((slot.symbol, slot.column))
-        columns = [column for _, column in tuned]
-        rows = np.ones((1, len(found.units.scale))) if x is None else x
-        low, high = rows[:, columns].min(axis=0), rows[:, columns].max(axis=0)
-        problem = cls(found, group, given, size, data, tuple(tuned), low, high, 1.0)
-        return problem if x is None else replace(problem, sign=problem._direction(x))
+        cls, names: Sequence[str], roles: Sequence[Role | None], box: Array,
+        given: Mapping[int, float], read: Collection[int],
+    ) -> "Budget":  # fmt: skip
+        """The problem of a law that reads the columns `read`.
 
-    def _direction(self, x: Array) -> float:
-        """-1 where the target rises from the least size and data to the largest.
+        Raises:
+            UsageError: It does not have one size and one data, or has a feature without a value.
+        """
+        size, data = (_column(roles, role, read) for role in (Role.SIZE, Role.DATA))
+        unique = [j for j in read if roles[j] is Role.UNIQUE_DATA]
+        tuned = [j for j in read if roles[j] in _TUNED and j not in given]
+        for j in set(read) - {size, data, *unique, *tuned, *given}:
+            raise UsageError(f"a budget also needs a value for {names[j]}")
+        return cls(tuple(names), box, given, size, data, unique, tuned)
+
+    def solve(
+        self, flops: float | None, own: Values, drawn: Values, draws: int, level: float
+    ) -> Allocation:
+        """N* and D* for C FLOPs, with the best rate and batch there.
+
+        Args:
+            flops: The budget C; None where size and data are given, and only rate and batch are
+                asked for.
+            own: The law (K = 1).
+            drawn: Its refits, each of which has an optimum of its own, of what is better by the
+                law.
+            draws: Number of the refits (K).
+            level: Of the intervals.
+
+        Raises:
+            UsageError: Size and data are neither given nor to be found, or both.
+        """
+        sign = self._sign(own)
+        if flops is None:
+            place = self._place()
+            flops = FLOPS_PER_TOKEN_PARAMETER * place[0] * place[1]
+            best = self._at(own, 1, sign, place, _ROUNDS)
+        elif {self.size, self.data} & self.given.keys():
+            raise UsageError("a budget decides size and data: give it, or both of them")
+        else:
+            middle = np.log(flops / FLOPS_PER_TOKEN_PARAMETER) / 2
+            wide = np.log(10) * _DECADES
+            grids = [_GRID] + [_ZOOM] * _ZOOMS
+            best = self._along(own, np.array([middle]), sign, flops, wide, grids, _ROUNDS)
+        size, data, least = float(best.size[0]), float(best.data[0]), float(best.least[0])
+        if not best.found[0]:
+            return Allocation(flops, np.nan, np.nan, np.nan, warning=_NO_OPTIMUM, found=False)
+        if {self.size, self.data} <= self.given.keys():
+            spread = self._at(drawn, draws, sign, (size, data), _ROUNDS_DRAWN)
+        elif self.tuned:
+            start, grids = np.full(draws, np.log(size)), [_ZOOM, _ZOOM]
+            spread = self._along(drawn, start, sign, flops, _AROUND, grids, _ROUNDS_DRAWN)
+        else:
+            start, grids = np.full(draws, middle), [_GRID] + [_ZOOM] * _ZOOMS_DRAWN
+            spread = self._along(drawn, start, sign, flops, wide, grids, _ROUNDS_DRAWN)
+        tuned = zip([self.names[j] for j in self.tuned], best.tuned[0].tolist(), strict=True)
+        words = [*self._warnings(size, data, best.tuned[0])]
+        if not spread.found.all():
+            gone = 1 - spread.found.mean()
+            words.append(f"{gone:.0%} of the refits have no optimum and do not count")
+        if set(self.unique) - self.given.keys():
+            words.append("all data are taken to be unique, none repeated")
+        return Allocation(
+            flops, size, data, sign * least, dict(tuned), self._intervals(spread, sign, level),
+            "; ".join(words),
+        )  # fmt: skip
+
+    def _place(self) -> tuple[float, float]:
+        """Size and data as they are given."""
+        if not {self.size, self.data} <= self.given.keys():
+            raise UsageError("without a budget (--flops) give both size and data")
+        n, d = self.given[self.size], self.given[self.data]
+        if n <= 0 or d < min(0.0, self.box[0, self.data]) or (d == 0 and self.box[0, self.data]):
+            raise UsageError(f"size and data must be above zero: {n:g}, {d:g}")
+        return n, d
+
+    def _at(
+        self, values: Values, sets: int, sign: float, place: tuple[float, float], rounds: int
+    ) -> _Optima:
+        """The best rate and batch of each set of constants, size and data being given."""
+        n, d = (np.full((sets, 1), value) for value in place)
+        least, tuned = self._least(values, n, d, sign, rounds)
+        found = np.isfinite(least[:, 0])
+        return _Optima(n[:, 0], d[:, 0], least[:, 0], tuned[:, 0], found)
+
+    def _along(
+        self, values: Values, centre: Array, sign: float, flops: float, half: float,
+        grids: Sequence[int], rounds: int,
+    ) -> _Optima:  # fmt: skip
+        """The best of each set of constants on the budget, by ever narrower grids in ln N.
+
+        `centre` (K,) and `half` say where the first one lies; who ends on its edge has no optimum.
+        """
+        total = np.log(flops / FLOPS_PER_TOKEN_PARAMETER)
+        chosen, inside = np.arange(len(centre)), np.ones(len(centre), dtype=np.bool_)
+        for number, points in enumerate(grids):
+            log_n = centre[:, None] + np.linspace(-half, half, points)
+            least, tuned = self._least(values, np.exp(log_n), np.exp(total - log_n), sign, rounds)
+            best = least.argmin(axis=1)
+            if number == 0:
+                inside = (best > 0) & (best < points - 1)
+            centre, half = log_n[chosen, best], 2 * half / (points - 1)
+        inside &= np.isfinite(least[chosen, best])
+        return _Optima(
+            np.exp(centre), np.exp(total - centre), least[chosen, best], tuned[chosen, best], inside
+        )
+
+    def _least(
+        self, values: Values, n: Array, d: Array, sign: float, rounds: int
+    ) -> tuple[Array, Array]:
+        """What is to be least at sizes and data (K, M), and the best of what is tuned (K, M, .)."""
+        if not self.tuned:
+            got = sign * values(self._rows(n, d, np.empty((*n.shape, 0))))
+            return np.where(np.isfinite(got), got, np.inf), np.empty((*n.shape, 0))
+
+        def loss(at: Array) -> Array:
+            shape = (len(n), n.shape[1] * at.shape[1])
+            wide_n, wide_d = (np.repeat(each, at.shape[1], axis=1) for each in (n, d))
+            rows = self._rows(wide_n, wide_d, at.reshape(*shape, len(self.tuned)))
+            return sign * values(rows).reshape(at.shape[:2])
+
+        ends = self.box[:, self.tuned]
+        best, least = tune(loss, ends[0], ends[1], n.size, rounds)
+        return least.reshape(n.shape), best.reshape(*n.shape, len(self.tuned))
+
+    def _rows(self, n: Array, d: Array, tuned: Array) -> Array:
+        """Rows (K, M, F); columns that the law does not read are one."""
+        rows = np.ones((*n.shape, len(self.names)))
+        rows[..., self.unique] = d[..., None]
+        rows[..., self.tuned] = tuned
+        for column, value in self.given.items():
+            rows[..., column] = value
+        rows[..., self.size], rows[..., self.data] = n, d
+        return rows
+
+    def _sign(self, own: Values) -> float:
+        """-1 where the target rises from the least size and data to the largest, as accuracies.
 
         Unique data go with the data, whatever is given for them: a large model may well be worse
         than a small one where data are few.
         """
-        ends = np.stack([x.min(axis=0), x.max(axis=0)])
-        rows = self._rows(ends[:, self.size], ends[:, self.data])
-        rows[:, [column for _, column in self.tuned]] = np.sqrt(self.low * self.high)
-        for slot in self.found.law.slots:
-            if slot.role is Role.UNIQUE_DATA:
-                rows[:, slot.column] = ends[:, slot.column]
-        first, last = self.found.predict(rows, self.group)[:, 0]
+        middle = np.sqrt(np.prod(self.box[:, self.tuned], axis=0))
+        ends = self.box[:, [self.size, self.data]]
+        rows = self._rows(ends[None, :, 0], ends[None, :, 1], np.tile(middle, (1, 2, 1)))
+        rows[0][:, self.unique] = self.box[:, self.unique]
+        first, last = own(rows)[0]
         return -1.0 if last > first else 1.0
 
-    def solve(self, flops: float | None, quick: bool = False) -> Allocation:
-        """The optimum; `quick` gives up digits that an interval has no use for."""
-        fixed = [self._given(column) for column in (self.size, self.data)]
-        if flops is not None and fixed != [None, None]:
-            raise DataError("a budget decides size and data: give it, or both of them")
-        if flops is None:
-            n, d = fixed
-            if n is None or d is None:
-                raise DataError("without a budget both size and data must be given")
-            if n <= 0 or d < 0 or (d == 0 and not self.found.units.shift[self.data]):
-                raise DataError(f"size and data must be above zero: {n:g}, {d:g}")
-            flops = FLOPS_PER_TOKEN_PARAMETER * n * d
-            best = Allocation(flops, n, d, float(self.loss(np.array([n]), np.array([d]))[0]))
-        elif self._is_plain():
-            params = self.found.params(self.group)
-            if min(params[name] for name in ("A", "B", "alpha", "beta")) <= 0:
-                words = "a term vanished: there is no optimum"
-                return Allocation(flops, np.nan, np.nan, np.nan, words, found=False)
-            best = chinchilla_optimum(params, flops)
-        elif quick and self.tuned:
-            best = search_optimum(lambda n, d: self.loss(n, d, 8), flops, sections=12)
-        else:
-            best = search_optimum(self.loss, flops)
-        if not self.tuned:
-            return replace(best, loss=self.sign * best.loss)
-        values, least = self._tune(np.array([best.size]), np.array([best.data]), 16)
-        named = {symbol: float(v) for (symbol, _), v in zip(self.tuned, values[0], strict=True)}
-        return replace(best, tuned=named, loss=self.sign * float(least[0]))
+    def _intervals(
+        self, spread: _Optima, sign: float, level: float
+    ) -> dict[str, tuple[float, float]]:
+        if not spread.found.any():
+            return {}
+        tuned = zip([self.names[j] for j in self.tuned], spread.tuned.T, strict=True)
+        columns = {
+            "size": spread.size, "data": spread.data, "ratio": spread.data / spread.size,
+            "loss": sign * spread.least, **dict(tuned),
+        }  # fmt: skip
+        ends = [(1 - level) / 2, (1 + level) / 2]
+        pairs = {name: np.quantile(each[spread.found], ends) for name, each in columns.items()}
+        return {name: (float(low), float(high)) for name, (low, high) in pairs.items()}
 
-    def loss(self, n: Array, d: Array, rounds: int = 16) -> Array:
-        """What is to be least at sizes and data (M,), the tuned features at their best."""
-        if not self.tuned:
-            return self.sign * self.found.predict(self._rows(n, d), self.group)[:, 0]
-        return self._tune(n, d, rounds)[1]
-
-    def _tune(self, n: Array, d: Array, rounds: int) -> tuple[Array, Array]:
-        columns = [column for _, column in self.tuned]
-
-        def loss(values: Array) -> Array:
-            points = values.shape[1]
-            rows = np.repeat(self._rows(n, d), points, axis=0)
-            rows[:, columns] = values.reshape(-1, values.shape[2])
-            return self.sign * self.found.predict(rows, self.group)[:, 0].reshape(len(n), points)
-
-        return tune(loss, self.low, self.high, len(n), rounds)
-
-    def _rows(self, n: Array, d: Array) -> Array:
-        rows = np.ones((len(n), len(self.found.units.scale)))
-        for slot in self.found.law.slots:
-            if slot.role is Role.UNIQUE_DATA:
-                rows[:, slot.column] = self.given.get(slot.symbol, d)
-            elif slot.symbol in self.given:
-                rows[:, slot.column] = self.given[slot.symbol]
-        rows[:, self.size], rows[:, self.data] = n, d
-        return rows
-
-    def _is_plain(self) -> bool:
-        """Whether the optimum is known in closed form."""
-        shift = self.found.units.shift
-        known = self.found.law.name.startswith(("chinchilla(", "signed chinchilla("))
-        return known and self.sign > 0 and not (shift[self.size] or shift[self.data])
-
-    def _given(self, column: int) -> float | None:
-        symbol = next(s.symbol for s in self.found.law.slots if s.column == column)
-        return self.given.get(symbol)
+    def _warnings(self, size: float, data: float, tuned: Array) -> list[str]:
+        """Where the optimum lies outside the data, or rate and batch have none."""
+        edge = on_edge(tuned, self.box[0, self.tuned] / BEYOND, self.box[1, self.tuned] * BEYOND)
+        words = [
+            no_optimum(self.names[j], value)
+            for j, value, end in zip(self.tuned, tuned, edge, strict=True)
+            if end
+        ]
+        places = [(self.size, size), (self.data, data), *zip(self.tuned, tuned, strict=True)]
+        for column, value in places:
+            low, high = self.box[:, column]
+            if not low <= value <= high:
+                where = f"{self.names[column]} = {value:.3g} lies outside the data"
+                words.append(f"{where} ({low:.3g} to {high:.3g})")
+        return words
 
 
-def _warned(problem: _Problem, best: Allocation, x: Array | None) -> Allocation:
-    """With a warning where the optimum lies outside the data."""
-    if x is None or best.warning:
-        return best
-    places = [("N", problem.size, best.size), ("D", problem.data, best.data)]
-    places += [(symbol, column, best.tuned[symbol]) for symbol, column in problem.tuned]
-    ends = problem.low / BEYOND, problem.high * BEYOND
-    endless = [
-        no_optimum(symbol, value)
-        for k, (symbol, _) in enumerate(problem.tuned)
-        for value in [best.tuned[symbol]]
-        if on_edge(np.array([value]), ends[0][k : k + 1], ends[1][k : k + 1]).any()
-    ]
-    outside = [
-        f"{symbol}* = {value:.3g} lies outside the data ({low:.3g} to {high:.3g})"
-        for symbol, column, value in places
-        for low, high in [(x[:, column].min(), x[:, column].max())]
-        if not low <= value <= high
-    ]
-    return replace(best, warning="; ".join([*endless, *outside]))
+def values_of(found: Fit, constants: Array) -> Values:
+    """A fitted law as a function of rows, with sets of constants (K, p) in the fit's units."""
+
+    def values(rows: Array) -> Array:
+        u = found.units.apply(rows.reshape(-1, rows.shape[2]))
+        columns = np.repeat(constants, rows.shape[1], axis=0).T[None]
+        return evaluate(found.law, u, columns).reshape(rows.shape[:2])
+
+    return values
 
 
-def _slot(law: Law, role: Role) -> int:
-    columns = [slot.column for slot in law.slots if slot.role is role]
+def _column(roles: Sequence[Role | None], role: Role, read: Collection[int]) -> int:
+    columns = [j for j in read if roles[j] is role]
     if len(columns) != 1:
-        raise DataError(f"{law.name} does not have exactly one {role} slot")
+        raise UsageError(f"a budget needs a law with exactly one feature of role {role}")
     return columns[0]

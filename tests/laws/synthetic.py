@@ -37,6 +37,19 @@ def one_law_a_family(*, signed: bool = False) -> list[tuple[tuple[Role, ...], La
     return list(seen.values())
 
 
+def chinchilla_optimum(values: dict[str, float], flops: float) -> tuple[float, float, float]:
+    """N*, D* and the loss of E + A/N^alpha + B/D^beta on C = 6 N D, in closed form.
+
+    G = (alpha A / beta B)^(1/(alpha + beta)), N* = G (C/6)^(beta/(alpha + beta)), D* = C / (6 N*)
+    (Hoffmann et al. 2022, eq. 4).
+    """
+    e, a, b, alpha, beta = (values[name] for name in ("E", "A", "B", "alpha", "beta"))
+    g = (alpha * a / (beta * b)) ** (1 / (alpha + beta))
+    size = g * (flops / 6) ** (beta / (alpha + beta))
+    data = flops / (6 * size)
+    return size, data, e + a / size**alpha + b / data**beta
+
+
 def features(roles: tuple[Role, ...], rows: int = 90) -> Array:
     """Rows spread evenly in the logarithms (on the simplex for fractions)."""
     u = quasi_random(rows, len(roles))

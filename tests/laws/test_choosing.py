@@ -12,6 +12,7 @@ from sldagent.errors import DataError
 from sldagent.laws.choosing import Choice, choose
 from sldagent.laws.expressions import Array
 from sldagent.laws.families import applicable, find
+from sldagent.laws.families.published import EPOCH
 from sldagent.laws.fitting import HUBER_LOG, LOG_SQUARED, SQUARED
 from sldagent.scoring import selection_score
 from sldagent.task import Role
@@ -129,3 +130,25 @@ def test_names_columns_and_units_do_not_decide(name: str) -> None:
     assert two.fit.law.name == one.fit.law.name
     assert two.fit.r2 == pytest.approx(one.fit.r2, abs=1e-6)
     assert two.trials[0].r2 == pytest.approx(one.trials[0].r2, abs=1e-6)
+
+
+def test_neither_order_nor_units_decide_where_a_cut_leaves_two_levels() -> None:
+    rng = np.random.default_rng(2)
+    sizes, tokens = np.geomspace(1e7, 1e9, 3), np.geomspace(1e9, 6.4e10, 7)
+    x = np.array([(n, d) for n in sizes for d in tokens])
+    law = find("chinchilla", ROLES)
+    y = law.evaluate(x, [EPOCH.values[n] for n in law.names]) + 0.01 * rng.standard_normal(len(x))
+    cuts = [x[:, 0] > 2e8, x[:, 1] > 2e10]
+    found = []
+    for order, factors in (
+        (np.arange(21), (1.0, 1.0)),
+        (np.arange(21)[::-1], (1.0, 1.0)),
+        (rng.permutation(21), (1e3, 1e-3)),
+    ):
+        rows = [(np.flatnonzero(~out[order]), np.flatnonzero(out[order])) for out in cuts]
+        found.append(choose(applicable(ROLES), x[order] * factors, y[order], None, rows))
+    for other in found[1:]:
+        assert [t.law.name for t in other.trials] == [t.law.name for t in found[0].trials]
+        assert other.fit.r2 == pytest.approx(found[0].fit.r2, abs=1e-6)
+        for one, two in zip(found[0].trials, other.trials, strict=True):
+            assert two.r2 == pytest.approx(one.r2, abs=1e-6)

@@ -1,6 +1,5 @@
 """What a fit gives back."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -35,6 +34,7 @@ class Outcome:
         objective: Sum of w * rho(r), for plain residuals in squared target units.
         condition: Condition number of the Jacobian with columns of unit length.
         share: Share of the starts that ended within 1 % of the best objective.
+        loose: Names of the parameters that the rows do not determine.
     """
 
     values: tuple[float, ...]
@@ -44,6 +44,7 @@ class Outcome:
     message: str
     condition: float
     share: float
+    loose: tuple[str, ...] = ()
 
 
 @lru_cache(maxsize=1024)
@@ -90,16 +91,11 @@ class Fit:
 
     def undetermined(self, group: str | None = None) -> str:
         """Why the rows of a group do not determine the law, in words; empty where they do."""
-        grave = (FitStatus.ILL_CONDITIONED, FitStatus.NO_DEGREES_OF_FREEDOM)
-        for outcome in self.outcomes[self.index(group)]:
-            if outcome.status in grave:
-                return outcome.message or str(outcome.status).replace("_", " ")
-        return ""
+        return next((o.message for o in self.outcomes[self.index(group)] if o.loose), "")
 
-    def loose(self, group: str | None = None) -> frozenset[str]:
+    def loose(self, group: str | None = None, target: int = 0) -> tuple[str, ...]:
         """Parameters that the rows of a group do not determine."""
-        named = set(re.findall(r"\w+", self.undetermined(group))) & set(self.law.names)
-        return frozenset(named or (self.law.names if self.undetermined(group) else ()))
+        return self.outcomes[self.index(group)][target].loose
 
     def params(self, group: str | None = None, target: int = 0) -> dict[str, float]:
         """Parameters by name in the table's units (in centred units where `law.centred`)."""
@@ -229,6 +225,7 @@ class Fit:
                     message=o["message"],
                     condition=np.inf if o["condition"] is None else o["condition"],
                     share=o["share"],
+                    loose=tuple(o.get("loose", ())),  # fits of an earlier version have none
                 )
                 for o in row
             )
