@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from sldagent.errors import UsageError
 
 # Raise when an evaluation of the same program on the same rows may give another result.
-HARNESS_VERSION = 7
+HARNESS_VERSION = 8
 SELECTIONS = ("rank", "uniform")
 
 

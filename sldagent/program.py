@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 
 from sldagent.errors import ProgramError
 from sldagent.tokens import Scan, scan
-from sldagent.trees import children, walk
+from sldagent.trees import children
 
 PROGRAM_NAME = "<program>"  # its file's, in tracebacks
 START, END = "EVOLVE-BLOCK-START", "EVOLVE-BLOCK-END"
@@ -23,10 +23,6 @@ _MARKER = re.compile(rf"^[ \t\f]*(#)[ \t]*({START}|{END})[ \t\f]*$", re.MULTILIN
 # What numpy imports only when somebody asks for it, under whatever name numpy goes.
 _LATE = "random fft ma polynomial testing ctypeslib char rec strings matlib typing core".split()
 _OF_NUMPY = re.compile(rf"\.[\s\\]*({'|'.join(_LATE)})\b")
-# Where one of these is, expressions tell of modules too: going through them costs a millisecond.
-_UNUSUAL = re.compile(r"scipy|import_module|__import__|getattr|exec|eval")
-_LOOKING_UP = frozenset({"import_module", "__import__", "getattr"})  # with a name as text
-_RUNNING = frozenset({"exec", "eval"})
 _MOST_IMPORTS = 60
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 _BOM = "\ufeff"
@@ -261,43 +257,18 @@ class Program:
     def imports(self) -> tuple[str, ...]:
         """Dotted names that may be modules, sorted: a hint for what to load early.
 
-        What statements import, wherever they stand, in texts too that may be run, and what is
-        looked up in numpy and scipy, under whatever names these go; the first sixty of them.
+        What statements import, wherever they stand, and what is looked up in numpy, under whatever
+        name it goes; at most sixty.
         """
         if self.syntax_error is not None:
             return ()
-        unusual = _UNUSUAL.search(self._text) is not None
-        nodes = walk(self.tree) if unusual else list(_statements(self.tree))
-        names = dict.fromkeys(f"numpy.{part}" for part in _OF_NUMPY.findall(self._text))
-        known: dict[str, str] = {}  # what a name stands for
-        runs_text = any(isinstance(node, ast.Name) and node.id in _RUNNING for node in nodes)
-        for node in nodes:
+        names = {f"numpy.{part}" for part in _OF_NUMPY.findall(self._text)}
+        for node in _statements(self.tree):
             if isinstance(node, ast.Import):
-                for alias in node.names:
-                    names[alias.name] = None
-                    top = alias.name.partition(".")[0]
-                    known |= {top: top, alias.asname or alias.name: alias.name}
+                names |= {alias.name for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module:
-                names[node.module] = None
-                for alias in node.names:
-                    names[f"{node.module}.{alias.name}"] = None
-                    known[alias.asname or alias.name] = f"{node.module}.{alias.name}"
-        for node in nodes:
-            if isinstance(node, ast.Attribute):
-                owner = known.get(_dotted(node.value), "")
-                if owner.partition(".")[0] == "scipy":
-                    names[f"{owner}.{node.attr}"] = None
-            elif isinstance(node, ast.Call) and _called(node) in _LOOKING_UP:
-                texts = [a.value for a in node.args if isinstance(a, ast.Constant)]
-                for text in texts:
-                    if isinstance(text, str):
-                        names[f"numpy.{text}" if text in _LATE else text] = None
-            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-                if node.value in ("sobol", "halton"):
-                    names["scipy.stats.qmc"] = None  # what an optimiser takes to begin with
-                elif runs_text and "import" in node.value:
-                    names |= dict.fromkeys(Program(node.value).imports)
-        return tuple(sorted(list(names)[:_MOST_IMPORTS]))
+                names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        return tuple(sorted(names)[:_MOST_IMPORTS])
 
     # -- identity ------------------------------------------------------------------------------
 
@@ -339,20 +310,6 @@ def _statements(tree: ast.Module) -> Iterator[ast.AST]:
         yield node
         for field in ("body", "orelse", "handlers", "finalbody", "cases"):
             waiting += getattr(node, field, ())
-
-
-def _dotted(node: ast.AST) -> str:
-    """A name with its attributes, as `a.b`; empty for anything else."""
-    parts: list[str] = []
-    while isinstance(node, ast.Attribute):
-        parts.append(node.attr)
-        node = node.value
-    return ".".join([node.id, *reversed(parts)]) if isinstance(node, ast.Name) else ""
-
-
-def _called(node: ast.Call) -> str:
-    """The last part of the name of what is called; empty where it has none."""
-    return getattr(node.func, "attr", "") or getattr(node.func, "id", "")
 
 
 def _top_names(tree: ast.Module) -> Iterator[str]:

@@ -10,6 +10,11 @@ the memory of another. Messages on the control socket have a fixed size:
                          K: kill the child
     template -> parent   length and JSON when ready or unable to start
                          P: process id of the child; X: its end
+
+Children can open no file, so that what they import must be here before the fork. A template has
+what programs say that they import; a child that asks for more says so in a frame and leaves, and
+the parent does the job again with a `whole` template, which has everything. A template that loaded
+what a child asks for would remember for that child what it was given.
 """
 
 import contextlib
@@ -19,6 +24,7 @@ import importlib
 import importlib.util
 import json
 import os
+import pkgutil
 import resource
 import select
 import signal
@@ -27,6 +33,7 @@ import struct
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -44,36 +51,51 @@ _fork = ctypes.PyDLL(None).fork
 _PRELOAD = """
 collections dataclasses functools itertools math random typing warnings numpy numpy.linalg numpy.ma
 """.split()
-# Others are loaded when a program names them, since every page and every mapped library makes
-# every fork slower (scipy's double the time of one) and children can open no file: modules of these
-# packages but for those that do something when they are imported, and of the standard library these
-# only, as an import runs here, outside the sandbox.
-_LIBRARIES = ("numpy", "scipy")
-_NOT_THESE = frozenset("__main__ test tests conftest setup distutils f2py".split())
-_STANDARD = frozenset(
-    """
-    abc array ast base64 binascii bisect calendar cmath codecs collections colorsys concurrent
-    contextlib contextvars copy csv dataclasses datetime decimal difflib email enum fnmatch
-    fractions functools gc glob graphlib gzip hashlib heapq hmac importlib inspect io itertools json
-    keyword linecache locale logging math multiprocessing numbers operator os pathlib pickle
-    platform pprint queue random re reprlib secrets select shutil signal socket statistics string
-    struct subprocess sys tempfile textwrap threading time timeit traceback types typing unicodedata
-    unittest uuid warnings weakref zlib
-    """.split()
-)
-# Loaded when a program names any part of scipy; the last are what it imports only when a function
-# is called: methods of `minimize`, by version, and `shgo`.
+# Loaded where a program names any part of scipy: what it imports only when a function is called.
 _SCIPY = """
 scipy scipy.linalg scipy.optimize scipy.special scipy._lib.pyprima scipy._lib.cobyqa
 multiprocessing multiprocessing.pool
 """.split()
-_BEHIND = {"shgo": "scipy.stats.qmc"}
-_PARSING = "_strptime"  # what `time` and `datetime` import when they read a date
-# What `from numpy import *` imports.
-_NUMPY = """
-core ctypeslib dtypes exceptions f2py fft lib linalg ma matlib polynomial random rec char strings
-testing typing
-""".split()
+# Others are loaded when a program names them, since every page and every mapped library makes
+# every fork slower (scipy's double the time of one): modules of these packages and of the standard
+# library, but for those that do something when they are imported, or belong to builds and tests.
+_LIBRARIES = ("numpy", "scipy")
+_NOT_THESE = frozenset(
+    """
+    __main__ _precompute _pyinstaller antigravity conftest distutils ensurepip idlelib lib2to3
+    mypy_plugin pydoc_data setup test tests this tkinter turtle turtledemo venv
+    """.split()
+)
+
+
+class Imports:
+    """What may be imported: nothing else that happens to be installed, and no files in a child.
+
+    The first of the finders, asked for what is not loaded.
+
+    Attributes:
+        ask: In a child what to call with the name of a module that is known but not loaded.
+    """
+
+    def __init__(self) -> None:
+        self.ask: Callable[[str], object] | None = None
+        self.closed = False
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+        """Lets a known module be found; raises ModuleNotFoundError for others."""
+        if self.knows(name) and not self.closed:
+            if self.ask is not None:
+                self.ask(name)
+            return
+        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+    def knows(self, name: str) -> bool:
+        """Whether the template may import it."""
+        top = name.partition(".")[0]
+        # What else is loaded already was loaded by its path: the harness's own parts.
+        known = top in _LIBRARIES or top in sys.stdlib_module_names or top in sys.modules
+        known |= top.startswith("_sysconfigdata")  # the rest of its name says what was built
+        return known and not _NOT_THESE & set(name.split("."))
 
 
 def _load(path: str, name: str) -> ModuleType:
@@ -86,12 +108,14 @@ def _load(path: str, name: str) -> ModuleType:
 
 
 class Parts(NamedTuple):
-    """The modules that the template loaded by path, and the lock that it built."""
+    """The modules that the template loaded by path, the lock that it built, its finder."""
 
     lockdown: ModuleType
     wire: ModuleType
     harness: ModuleType
     lock: Any
+    imports: Imports
+    whole: bool
 
 
 def _child(job: int, parts: Parts, cpu: float, memory: int) -> None:
@@ -112,6 +136,12 @@ def _child(job: int, parts: Parts, cpu: float, memory: int) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
         resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+        def ask(name: str) -> None:
+            channel.send({"wanted": name})
+            os._exit(0)
+
+        parts.imports.ask, parts.imports.closed = ask, parts.whole
         lock.apply()
         channel.send({"locked": True})  # from here on, whatever fails is the program's doing
     except BaseException:
@@ -153,31 +183,34 @@ def _supervise(control: socket.socket, pid: int) -> bool:
     return alive
 
 
-def _import_if_known(name: str) -> None:
-    """Imports a library module; a name that is none (a function, a typing error) does nothing."""
-    parts = name.split(".")
-    if _NOT_THESE & set(parts) or not (parts[0] in _LIBRARIES or parts[0] in _STANDARD):
-        return
-    with contextlib.suppress(Exception, SystemExit):
-        importlib.import_module(name)
+def _import(name: str, imports: Imports) -> ModuleType | None:
+    """Imports a module that may be; a name that is none (a function, a mistake) does nothing."""
+    if imports.knows(name):
+        with contextlib.suppress(Exception, SystemExit):
+            return importlib.import_module(name)
+    return None
 
 
-def _import_all(wanted: list[str]) -> None:
-    """Imports what programs name, and what this imports only when a function is called."""
+def _import_all(wanted: list[str], imports: Imports) -> None:
+    """Imports what programs name, and what that imports only when a function is called."""
     if any(name.partition(".")[0] == "scipy" for name in wanted):
         wanted = [*_SCIPY, *wanted]
-    if "numpy.*" in wanted:
-        for part in _NUMPY:
-            with contextlib.suppress(Exception):
-                importlib.import_module(f"numpy.{part}")
     for name in wanted:
-        _import_if_known(_BEHIND.get(name.rpartition(".")[2], name))
-    if {"time", "datetime"} & {name.partition(".")[0] for name in wanted}:
-        importlib.import_module(_PARSING)
+        _import(name, imports)
     if "scipy.stats.qmc" in sys.modules:
         # The first points read a file of numbers, which in a child would silently give zeros.
         with contextlib.suppress(Exception):
             sys.modules["scipy.stats.qmc"].Sobol(2, scramble=False).random(1)
+
+
+def everything(imports: Imports) -> list[str]:
+    """Names of all modules that may be imported, which are imported on the way: 1,400 in 2 s."""
+    names = [*sorted(sys.stdlib_module_names), *_LIBRARIES]
+    for name in names:  # grows on the way
+        inside = getattr(_import(name, imports), "__path__", ())
+        found = (info.name for info in pkgutil.iter_modules(inside, f"{name}."))
+        names += [each for each in found if imports.knows(each)]
+    return names
 
 
 def _version(package: str) -> str:
@@ -239,7 +272,7 @@ def _serve(control: socket.socket, parts: Parts) -> None:
             continue  # meant for a child that has just ended
         if kind == b"I":
             wanted = json.loads(control.recv(memory, socket.MSG_WAITALL))
-            _import_all(wanted)
+            _import_all(wanted, parts.imports)
             _settle(parts)
             continue
         job = fds[0]
@@ -255,7 +288,10 @@ def _serve(control: socket.socket, parts: Parts) -> None:
 
 
 def main() -> None:
-    """Argument 1: control descriptor; 2: harness file; 3: comma-separated `landlock`, `seccomp`."""
+    """Argument 1: control descriptor; 2: harness file; 3: comma-separated `landlock`, `seccomp`.
+
+    With `whole` among the last everything that programs may import is imported.
+    """
     sys.dont_write_bytecode = True
     control = socket.socket(fileno=int(sys.argv[1]))
     # What the parent ignores or blocks is inherited; a Ray worker ignores SIGCHLD, which would have
@@ -268,16 +304,17 @@ def main() -> None:
         here = os.path.dirname(os.path.abspath(__file__))
         lockdown = _load(os.path.join(here, "lockdown.py"), "lockdown")
         wire = _load(os.path.join(here, "wire.py"), "wire")
-        # numpy.f2py, which scipy drags in, would load this package if it happens to be installed:
-        # not numpy's or scipy's, and fifty mapped segments that every fork would copy.
-        sys.modules["charset_normalizer"] = None  # type: ignore[assignment]
+        wanted = sys.argv[3].split(",")
+        lock = lockdown.Lockdown("landlock" in wanted, "seccomp" in wanted)
+        imports = Imports()  # from here on: the lock has a package of its own
+        sys.meta_path.insert(0, imports)
         for name in _PRELOAD:
             importlib.import_module(name)
         harness = _load(sys.argv[2], "harness")
-        wanted = sys.argv[3].split(",")
-        lock = lockdown.Lockdown("landlock" in wanted, "seccomp" in wanted)
+        if "whole" in wanted:
+            _import_all(everything(imports), imports)
         versions = {name: _version(name) for name in ("numpy", "scipy")}
-        parts = Parts(lockdown, wire, harness, lock)
+        parts = Parts(lockdown, wire, harness, lock, imports, "whole" in wanted)
         time.localtime()  # reads the zone file now: a child may not
         _rehearse(parts)
         _settle(parts)

@@ -1,6 +1,9 @@
 """What programs use of numpy and scipy works in a child, which can open no file."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from contracts.sandbox_contract import LIMITS
@@ -99,6 +102,20 @@ IMPORTED = (
     "d(lambda p: p @ p, [(0, 1)] * 2, init='sobol', maxiter=2)",
     "from scipy.stats import qmc\nassert qmc.Sobol(2, scramble=False).random(4).any()",
 )
+UNTOLD = (
+    "exec('from __future__ import annotations')",
+    "import importlib\nfor name in ('argparse', 'bz2', 'asyncio', 'sched', 'html', 'mmap'):\n"
+    "    importlib.import_module(name)",
+    "from concurrent.futures import ThreadPoolExecutor",
+    "assert 'é'.encode('cp1252') == b'\\xe9'",
+    "assert eval(\"'\\\\N{GREEK SMALL LETTER ALPHA}'\") == 'α'",
+    "sp = __import__('scipy')\nassert sp.stats.norm.cdf(0) == 0.5",
+    "name = 'sob' + 'ol'\nimport scipy.optimize as o\nq = o\n"
+    "q.differential_evolution(lambda p: p @ p, [(0, 1)] * 2, init=name, maxiter=2)\n"
+    "q.shgo(lambda p: p @ p, [(0, 1)], n=8)",
+    "assert hasattr(np, ''.join(['ran', 'dom']))",
+    "exec('import secrets')",
+)
 NAMED = {
     "scipy.stats": "stats.linregress(x, y), stats.theilslopes(y, x), stats.qmc.Sobol(2).random(8)",
     "scipy.interpolate": "interpolate.PchipInterpolator(x, y)(x)",
@@ -147,32 +164,86 @@ def test_what_numpy_loads_late_is_there_however_it_is_named(
     run(without_scipy, text, Program(text).imports)
 
 
+@pytest.mark.parametrize("text", UNTOLD)
+def test_what_a_text_does_not_tell_is_there_whatever_ran_before(
+    text: str, tmp_path: Path, without_scipy: TemplateSandbox
+) -> None:
+    """A verdict must not depend on what else this worker's template was told of."""
+    run(without_scipy, text, Program(text).imports)
+    harness = tmp_path / "harness.py"
+    harness.write_text(HARNESS)
+    with TemplateSandbox(harness) as fresh:
+        run(fresh, text, Program(text).imports)
+
+
+def test_a_child_cannot_have_the_next_one_find_a_module(without_scipy: TemplateSandbox) -> None:
+    """What it is given could be told in that way, a module a bit."""
+    there = "import sys\nassert 'tabnanny' not in sys.modules"
+    run(without_scipy, there)
+    run(without_scipy, "import tabnanny")
+    run(without_scipy, there)
+
+
+@pytest.mark.parametrize("text", ["import pandas", "import sympy.abc", "import numpy.no_such"])
+def test_other_packages_are_not_there(text: str, without_scipy: TemplateSandbox) -> None:
+    code = f"try:\n    {text}\nexcept ImportError:\n    pass\nelse:\n    raise SystemExit"
+    run(without_scipy, code, Program(text).imports)
+
+
 def test_what_would_act_when_it_is_imported_is_not(without_scipy: TemplateSandbox) -> None:
     """A text may name any module; the template, which no sandbox holds, imports none that acts."""
     names = [
         "unittest.__main__", "venv.__main__", "lib2to3.__main__", "ctypes.test.__main__", "this",
         "antigravity", "distutils", "numpy.conftest", "numpy.f2py.tests.util", "pip", "pytest",
+        "scipy.special._precompute.lambertw", "numpy.typing.mypy_plugin",
     ]  # fmt: skip
     code = (
-        "import sys\nassert not {'venv', 'this', 'antigravity', 'pip', 'pytest'} & set(sys.modules)"
+        "import sys\nassert not {'venv', 'this', 'antigravity', 'pip', 'pytest', 'mpmath', 'mypy'}"
+        " & set(sys.modules)"
     )
     run(without_scipy, code, tuple(names))
 
 
-def test_names_in_texts_and_comments_are_no_imports() -> None:
-    source = '"""import secrets\nfrom numpy import random\n"""\nx = "import uuid"\n'
-    assert Program(source).imports == ()
-    assert Program(f"{source}exec(x)").imports == ("numpy", "numpy.random", "secrets", "uuid")
+WATCHED = """
+import io, os, sys
+from sldagent.sandbox import template
+
+OTHERS = ("subprocess", "socket.", "os.", "shutil.", "webbrowser", "signal", "pty", "tempfile")
+HARMLESS = ("os.listdir", "os.scandir", "os.putenv", "os.unsetenv")  # the first two look for files
+seen = []
+
+def watch(event, args):
+    if event == "open" and args[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+        seen.append((event, args[0]))
+    elif event.startswith(OTHERS) and event not in HARMLESS:
+        seen.append((event, repr(args)[:80]))
+
+imports = template.Imports()
+sys.meta_path.insert(0, imports)
+sys.dont_write_bytecode = True
+real, sys.stdout = sys.stdout, io.StringIO()
+sys.addaudithook(watch)
+names = template.everything(imports)
+said, sys.stdout = sys.stdout.getvalue(), real
+foreign = {"matplotlib", "mpmath", "pytest", "mypy", "sympy", "pandas"} & set(sys.modules)
+print(len(names), seen, repr(said), foreign)
+"""
+
+
+def test_nothing_happens_when_everything_is_imported() -> None:
+    done = subprocess.run(
+        [sys.executable, "-s", "-W", "ignore", "-c", WATCHED],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    count, _, rest = done.stdout.partition(" ")
+    assert int(count) > 1000
+    assert rest == "[] '' set()\n", rest
+    assert done.stderr == ""
 
 
 @pytest.mark.parametrize("name", CALLS)
 def test_what_programs_use_most_works(name: str, sandbox: TemplateSandbox) -> None:
     run(sandbox, CALLS[name], ("scipy",))
-
-
-def test_any_mention_of_scipy_loads_what_programs_use_most(sandbox: TemplateSandbox) -> None:
-    names = Program("importlib.import_module('scipy.integrate')").imports
-    run(sandbox, "optimize.minimize(loss, start, method='COBYQA')", names)
 
 
 @pytest.mark.parametrize("name", NAMED)
