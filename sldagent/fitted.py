@@ -15,11 +15,16 @@ from sldagent.laws.ensemble import Ensemble, Interval
 from sldagent.laws.families import find
 from sldagent.laws.fitting import Fit
 from sldagent.laws.uncertainty import Bootstrap
-from sldagent.laws.warnings import extrapolation_distance, extrapolation_warnings
+from sldagent.laws.warnings import (
+    extrapolation_distance,
+    extrapolation_warnings,
+    ratio_warning,
+)
 from sldagent.task import Role
 
 SCHEMA = 1
 _WHOLE_STRETCH = 0.25  # of the data's log range, beyond which cuts hold rows out, about
+_UNCHANGED = 1e-6  # relatively, by which a prediction does not depend on a constant
 _TUNING_DRAWS = 100  # of intervals where every draw has a search over rate and batch
 Floats = NDArray[np.float64]
 
@@ -38,6 +43,8 @@ class FittedLaw:
         group_column: Names a row's group; parts joined by `+` where several do.
         units: Of the features, as `millions of parameters`; empty where nothing is known.
         possible: Least and largest value that each target can have.
+        ratio: Least and largest number of data for a unit of size among the rows, where a law has
+            both; see `laws.warnings.ratio_of`.
     """
 
     features: tuple[str, ...]
@@ -49,6 +56,7 @@ class FittedLaw:
     group_column: str | None = None
     units: tuple[str, ...] = ()
     possible: tuple[tuple[float, float], ...] = ()
+    ratio: tuple[float, float] | None = None
 
     @property
     def drawn(self) -> Bootstrap:
@@ -72,15 +80,39 @@ class FittedLaw:
         beyond = np.minimum(1.0, distance / _WHOLE_STRETCH)
         return self.ensemble.interval(x, list(groups), beyond=beyond)
 
-    def doubt(self, group: str) -> str:
-        """A line where the rows of a group leave the law open, so that intervals say little."""
+    def doubt(self, group: str, x: Floats | None = None) -> str:
+        """A line where the rows of a group leave the law open, so that intervals say little.
+
+        Of points (N, F) only where a constant that is open makes a difference there.
+        """
         why = self.fit.undetermined(group)
-        return f"intervals are far too narrow: {why}" if why else ""
+        if not why or (x is not None and not self._depends_on_open(group, x)):
+            return ""
+        return f"intervals are far too narrow: {why}"
+
+    def _depends_on_open(self, group: str, x: Floats) -> bool:
+        """Whether halving or doubling a constant that the rows leave open changes a prediction."""
+        g, law = self.fit.index(group), self.fit.law
+        for target in range(len(self.targets)):
+            own = self.fit.values[g, target]
+            sets = [own]
+            for k in (law.names.index(name) for name in self.fit.loose(group, target)):
+                ends = law.parameters[k].lower, law.parameters[k].upper
+                for factor in (0.5, 2.0):
+                    sets.append(own.copy())
+                    sets[-1][k] = np.clip(factor * own[k], *ends)
+            rows = np.repeat(x[None], len(sets), axis=0)
+            values = values_of(self.fit, np.array(sets))(rows)
+            if (np.abs(values - values[0]) > _UNCHANGED * np.abs(values[0])).any():
+                return True
+        return False
 
     def far(self, x: Floats) -> tuple[str, ...]:
-        """A line where points lie further beyond the data than these reach."""
+        """A line where points lie further beyond the data than these reach, or off their ratio."""
         shift = np.array(self.fit.units.shift)  # with it, data of which there was none is positive
-        return extrapolation_warnings(self.box - shift, x - shift, self.roles)
+        words = extrapolation_warnings(self.box - shift, x - shift, self.roles)
+        off = ratio_warning(self.ratio, x, self.features, self.roles) if self.ratio else ""
+        return (*words, off) if off else words
 
     def allocate(
         self, flops: float | None, group: str, given: Mapping[str, float], target: int = 0
@@ -98,7 +130,11 @@ class FittedLaw:
         draws = self.drawn.draws[: _TUNING_DRAWS if budget.tuned else None, g, target]
         own, drawn = (values_of(self.fit, c) for c in (self.fit.values[[g], target], draws))
         best = budget.solve(flops, own, drawn, len(draws), self.level)
-        return replace(best, warning="; ".join(filter(None, [best.warning, self.doubt(group)])))
+        at = np.ones((1, len(self.features)))
+        at[0, [budget.size, budget.data]] = best.size, best.data
+        off = ratio_warning(self.ratio, at, self.features, self.roles) if self.ratio else ""
+        words = [best.warning, off if best.found else "", self.doubt(group)]
+        return replace(best, warning="; ".join(filter(None, words)))
 
     def _column(self, name: str) -> int:
         slots = self.fit.law.slots
@@ -122,6 +158,7 @@ class FittedLaw:
             "possible": [
                 [end if np.isfinite(end) else None for end in ends] for ends in self.possible
             ],
+            "ratio": None if self.ratio is None else list(self.ratio),
             "stretch": self.ensemble.stretch,
             "prediction_level": self.ensemble.level,
             "members": [
@@ -165,6 +202,7 @@ class FittedLaw:
                 (-np.inf if low is None else float(low), np.inf if high is None else float(high))
                 for low, high in data.get("possible", ())
             ),
+            tuple(data["ratio"]) if data.get("ratio") else None,
         )
 
 

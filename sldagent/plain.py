@@ -2,9 +2,11 @@
 
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from sldagent.errors import UsageError
 
 if TYPE_CHECKING:
     import pandas
@@ -48,10 +50,25 @@ def replace_file(path: Path, text: str) -> None:
 def rows_of(
     points: "Mapping[str, Any] | Sequence[Mapping[str, Any]] | pandas.DataFrame",
 ) -> "Sequence[Mapping[str, Any]]":
-    """One point, several, or the rows of a frame, with what has a name in its index."""
+    """One point, several, or the rows of a frame, with what has a name in its index.
+
+    Raises:
+        UsageError: They are anything else.
+    """
     if isinstance(points, Mapping):
         return [points]
-    return points if isinstance(points, Sequence) else with_index(points).to_dict("records")
+    if hasattr(points, "columns"):
+        records: list[Mapping[str, Any]] = with_index(points).to_dict("records")
+        return records
+    if hasattr(points, "to_dict"):  # a row of a frame
+        return [points.to_dict()]
+    rows = list(points) if isinstance(points, Iterable) else [points]
+    wrong = next((row for row in rows if not isinstance(row, Mapping)), None)
+    if wrong is not None:
+        raise UsageError(
+            f"a point is a mapping of features' names to numbers, not {type(wrong).__name__}"
+        )
+    return rows
 
 
 def with_index(frame: "pandas.DataFrame") -> "pandas.DataFrame":

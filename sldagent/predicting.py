@@ -35,7 +35,10 @@ def predict_fitted(law: FittedLaw, points: Sequence[Mapping[str, Any]]) -> list[
         return []
     asked = [_group_of(point, law.group_column, law.groups) for point in points]
     x, groups, at = _table(points, asked, law.features, law.roles, law.groups, law.box[0])
-    far = [(*law.far(x[[i]]), *filter(None, [law.doubt(group)])) for i, group in enumerate(groups)]
+    far = [
+        (*law.far(x[[i]]), *filter(None, [law.doubt(group, x[[i]])]))
+        for i, group in enumerate(groups)
+    ]
     interval, level = law.predict(x, groups), law.ensemble.level
     return _rows(interval, law.targets, groups, at, far, level, law.possible)
 
@@ -46,7 +49,7 @@ def predict_run(
 ) -> list[dict[str, Any]]:  # fmt: skip
     """Rows of `api.predict` by a run's program; the model's part is the spread of its rivals."""
     from sldagent.export.ahead import look_ahead
-    from sldagent.laws.warnings import extrapolation_warnings
+    from sldagent.laws.warnings import extrapolation_warnings, ratio_of, ratio_warning
 
     task = found.task
     roles = [column.role for column in task.features]
@@ -55,6 +58,9 @@ def predict_run(
     asked = [_group_of(point, task.group_column, known.group_names) for point in points]
     x, groups, at = _table(points, asked, task.feature_names, roles, known.group_names, least)
     far = [extrapolation_warnings(known.x, x[[i]], roles) for i in range(len(x))]
+    if ratio := ratio_of(known.x, roles):
+        off = [ratio_warning(ratio, x[[i]], task.feature_names, roles) for i in range(len(x))]
+        far = [(*words, *filter(None, [more])) for words, more in zip(far, off, strict=True)]
     interval = look_ahead(found, refitter, x, groups, level, _DRAWS, seconds)
     return _rows(
         interval,

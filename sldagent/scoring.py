@@ -58,6 +58,11 @@ def possible_values(
     )
 
 
+def is_error(name: str) -> bool:
+    """Whether a target is a loss or an error by its name, which better runs have less of."""
+    return bool(_TOPLESS.search(name.lower()))
+
+
 def _has_top(name: str) -> bool:
     return bool(_TOPPED.search(name)) and not _TOPLESS.search(name)
 

@@ -16,6 +16,7 @@ from sldagent.laws.ensemble import calibrated
 from sldagent.laws.families.signs import takes_either_sign
 from sldagent.laws.fitting import OBJECTIVES, Fit, fit
 from sldagent.laws.uncertainty import Bootstrap
+from sldagent.laws.warnings import ratio_of
 from sldagent.plain import finite, rows_of
 from sldagent.predicting import predict_fitted
 from sldagent.scoring import possible_values
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from sldagent.data.newtask import Draft
 
 _MARGIN = 0.10
+_FEW_RUNS = 5  # with fewer in a group, redrawing runs gives intervals that seldom hold the truth
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,9 @@ class TableFit:
         uncalibrated: Why intervals of predictions were not widened by what held-out rows missed;
             empty where they were.
         draft: What was guessed of the columns and done about the rows; None where both were given.
-        runs: The run of each row, where runs have several: the bootstrap redraws runs.
+        runs: The run of each row, where runs have several: the bootstrap redraws runs, but those of
+            groups that have few.
+        few_runs: Groups with so few runs that their rows are redrawn.
     """
 
     task: Task
@@ -52,6 +56,7 @@ class TableFit:
     uncalibrated: str = ""
     draft: "Draft | None" = None
     runs: Sequence[str] | None = None
+    few_runs: tuple[str, ...] = ()
 
     @property
     def fit(self) -> Fit:
@@ -83,13 +88,19 @@ class TableFit:
             if rivals:
                 names = ", ".join(dict.fromkeys(rivals[:4]))
                 found.append(f"as good beyond the data, within {_MARGIN:.0%}: {names}")
-        open_ = [group for group in self.fit.groups if self.law.doubt(group)]
+        open_ = [group for group in self.fit.groups if self.law.doubt(group, self.law.box)]
         if open_:
             where = f" of {', '.join(open_[:4])}" if len(self.fit.groups) > 1 else ""
             found.append(
                 f"the rows{where} do not determine the law's constants: other values fit as well, "
                 "and intervals of predictions are far too narrow; measure more levels, or take a "
                 "law with fewer constants"
+            )
+        if self.few_runs:
+            where = f" of {', '.join(self.few_runs[:4])}" if len(self.fit.groups) > 1 else ""
+            found.append(
+                f"the rows{where} come from fewer than {_FEW_RUNS} runs: intervals count every row "
+                "as a run of its own, and are too narrow by what differs between runs"
             )
         if self.uncalibrated:
             found.append(
@@ -105,8 +116,14 @@ class TableFit:
         return predict_fitted(self.law, rows_of(points))
 
     def sympy(self, group: str | None = None, target: int = 0) -> Any:
-        """The fitted formula of a group and target as a sympy expression of the law's symbols."""
-        return self.fit.sympy(group, target)
+        """The fitted formula of a group and target as a sympy expression of the law's symbols.
+
+        These are plain, so that `.subs({"N": 7e9, "D": 1e12})` finds them.
+        """
+        import sympy
+
+        expression = self.fit.sympy(group, target)
+        return expression.subs({s: sympy.Symbol(s.name) for s in expression.free_symbols})
 
     def latex(self, group: str | None = None, target: int = 0, digits: int = 4) -> str:
         """The same as LaTeX, numbers rounded to `digits`."""
@@ -118,7 +135,8 @@ class TableFit:
         lines = [f"{self.table.origin}: {len(self.table)} rows; features {features}", ""]
         lines += [] if self.choice is None else [self.choice.table(), ""]
         lines.append(self.fit.report())
-        drawn = "rows" if self.runs is None else "runs"
+        several = self.runs is not None and len(self.few_runs) < len(self.fit.groups)
+        drawn = "runs" if several else "rows"
         lines.append(
             f"{self.level:.0%} intervals, bootstrap over {drawn}, {len(self.drawn.draws)} draws"
         )
@@ -227,16 +245,35 @@ def fit_table(
         best = fit(wanted, table.x, table.y, table.groups, objective=least)
         _require_terms(best, task.target_names)
         members = [(best.law, best.objective)]
+    redrawn, few_runs = _redrawn_together(table, runs)
     ensemble = calibrated(
         members, table.x, table.y, table.groups, cuts, best.units, level=level, draws=draws,
-        clusters=runs,
+        clusters=redrawn,
     )  # fmt: skip
     box = np.stack([table.x.min(axis=0), table.x.max(axis=0)])
     fitted = FittedLaw(
         task.feature_names, roles, task.target_names, ensemble, box, level, task.group_column,
         tuple(column.unit for column in task.features), possible_values(table.y, task.target_names),
+        ratio_of(table.x, roles),
     )  # fmt: skip
-    return TableFit(task, table, fitted, choice, why, runs=runs)
+    return TableFit(task, table, fitted, choice, why, runs=runs, few_runs=few_runs)
+
+
+def _redrawn_together(
+    table: Table, runs: Sequence[str] | None
+) -> tuple[Sequence[str] | None, tuple[str, ...]]:
+    """Which rows a bootstrap redraws together, and the groups with too few runs to redraw these."""
+    if runs is None:
+        return None, ()
+    own: dict[str, set[str]] = {group: set() for group in table.group_names}
+    for group, run in zip(table.groups, runs, strict=True):
+        own[group].add(run)
+    few = tuple(group for group, names in own.items() if len(names) < _FEW_RUNS)
+    labels = [
+        f"row {i}" if group in few else f"run {run}"
+        for i, (group, run) in enumerate(zip(table.groups, runs, strict=True))
+    ]
+    return labels, few
 
 
 def _require_terms(found: Fit, targets: Sequence[str]) -> None:

@@ -757,3 +757,116 @@ def test_a_law_that_the_features_do_not_allow_is_told_with_what_was_left_out(
     path.write_text("\n".join(lines))
     with pytest.raises(DataError, match="left out are tokens: proportional to params"):
         api.fit(path, targets=["loss"], law="chinchilla")
+
+
+def _checkpoints(runs: int, steps: int = 8, groups: int = 1) -> pandas.DataFrame:
+    """Named runs of one size each, with a row for every thousand steps, and what these cost."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for g in range(groups):
+        for r, n in enumerate(np.geomspace(1e7, 1e9, runs) * (1 + g)):
+            own = 0.02 * rng.normal()
+            for step in range(1, steps + 1):
+                loss = 1.7 + 400 / n**0.34 + 40 / (1000 * step) ** 0.5 + own
+                loss += 0.002 * rng.normal()
+                rows.append((f"g{g}", f"g{g}r{r}", n, 1000 * step, step * n / 1e8, loss))
+    return pandas.DataFrame(rows, columns=["recipe", "run", "params", "step", "usd", "loss"])
+
+
+def test_a_price_is_that_of_the_rows_that_are_fitted() -> None:
+    """Earlier checkpoints and crashed runs were cheap, and do not have the final loss."""
+    whole = _checkpoints(12)
+    whole["state"] = "finished"
+    crashed = whole.iloc[[-1]].assign(run="x", state="crashed", usd=0.1, step=9000)
+    table = pandas.concat([whole, crashed])
+    ends = whole[whole.step == 8000]
+    worths = []
+    for rows in (table, ends):
+        found = api.fit(rows, targets="loss", ignore=["usd"], law="product(N)", draws=20)
+        ((single,), _, rises) = api.price_worth(found, rows, "usd")
+        assert not rises
+        worths.append(single)
+    assert worths[0] == worths[1]
+
+
+def test_groups_at_other_prices_do_not_turn_the_target_round() -> None:
+    tokens = np.geomspace(1e7, 1e10, 16)
+    rows = pandas.concat(
+        pandas.DataFrame(
+            {
+                "recipe": name, "tokens": tokens, "usd": factor * tokens,
+                "value": floor + 200 * tokens**-0.3,
+            }
+        )
+        for name, factor, floor in (("cheap", 1e-6, 1.7), ("dear", 1e-3, 3.0))
+    )  # fmt: skip
+    found = api.fit(
+        rows, targets="value", group="recipe", ignore=["usd"], law="product(D)", draws=20
+    )
+    singles, _, rises = api.price_worth(found, rows, "usd")
+    assert not rises
+    assert [single.exponent.value for single in singles] == pytest.approx([0.3, 0.3], rel=1e-3)
+
+
+def test_few_runs_are_told_and_have_intervals() -> None:
+    rows = _checkpoints(1, steps=30, groups=3)
+    found = api.fit(rows, features=["step=data"], targets="loss", group="recipe", law="product(D)",
+                    draws=50)  # fmt: skip
+    assert found.few_runs == ("g0", "g1", "g2")
+    assert any("fewer than 5 runs" in words for words in found.warnings())
+    low, high = found.drawn.params("g0")["E"]
+    assert high > low
+
+
+def test_runs_are_known_where_features_are_named_and_redrawn_whole() -> None:
+    rows = _checkpoints(7, steps=10)
+    named, guessed = (
+        api.fit(rows, targets="loss", law="chinchilla", draws=50, **more)  # type: ignore[arg-type]
+        for more in (
+            {"features": ["params=size", "step=data"]},
+            {"roles": {"params": "size", "step": "data"}},
+        )
+    )
+    assert named.runs == guessed.runs
+    assert named.runs is not None
+    assert len(set(named.runs)) == 7
+    assert "bootstrap over runs" in named.report()
+
+
+def test_a_constant_without_effect_is_open_and_predictions_are_not(table: Path) -> None:
+    rows = pandas.read_csv(table)
+    rng = np.random.default_rng(0)
+    rows["loss"] = 2 + 400 / rows.tokens**0.3 + 1e-3 * np.log(rows.params)
+    rows["loss"] += 0.002 * rng.normal(size=len(rows))
+    found = api.fit(rows, features=ROLES, targets=["loss"], law="chinchilla", draws=20)
+    assert found.fit.loose() == ("alpha",)
+    assert "alpha" in next(line for line in found.report().split("\n") if "not determined" in line)
+    assert not any("do not determine" in words for words in found.warnings())
+    (row,) = api.predict(found, {"params": 1e9, "tokens": 1e11})
+    assert row["warnings"] == []
+
+
+def test_a_point_off_the_ratio_of_the_data_is_told() -> None:
+    sizes = np.geomspace(1e7, 1e9, 12)
+    loss = 1.7 + 400 / sizes**0.34 + 410 / (20 * sizes) ** 0.28
+    rows = pandas.DataFrame({"params": sizes, "tokens": 20 * sizes, "loss": loss})
+    found = api.fit(rows, features=ROLES, targets="loss", law="chinchilla", draws=20)
+    on, off = api.predict(found, [{"params": 1e8, "tokens": t} for t in (2e9, 4e8)])
+    words = "tokens/params = 4 there, and 20 in the data"
+    assert words in off["warnings"]
+    assert words not in on["warnings"]
+    law = FittedLaw.from_dict(found.law.as_dict())
+    assert words in api.predict(law, {"params": 1e8, "tokens": 4e8})[0]["warnings"]
+
+
+def test_points_and_targets_that_are_none_are_told(table: Path) -> None:
+    found = api.fit(table, features=ROLES, targets=["loss"], law="chinchilla", draws=5)
+    point = pandas.Series({"params": 1e9, "tokens": 1e10})
+    (row,) = found.predict(point)
+    assert found.predict(p for p in [dict(point)]) == [row]
+    value = found.sympy().subs({"N": 1e9, "D": 1e10})
+    assert float(value) == pytest.approx(row["values"]["loss"]["value"])
+    with pytest.raises(UsageError, match="a point is a mapping"):
+        found.predict([[1e9, 1e10]])  # type: ignore[list-item]
+    with pytest.raises(DataError, match="no target 3"):
+        found.latex(target=3)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from sldagent.data.newtask import Draft
     from sldagent.fitted import FittedLaw
+    from sldagent.laws.expressions import Array
     from sldagent.laws.worth import Crossing, Worth
     from sldagent.run import Run
     from sldagent.tablefit import TableFit
@@ -107,47 +108,65 @@ def price_worth(
 ) -> "tuple[list[Worth], list[Crossing], bool]":
     """What the price column of a fitted table buys, and where a group is worth it.
 
-    The law's values make the frontier, see `laws.worth`; a target that rises with price, as
-    accuracies do, is turned round. Groups are those of the fit.
+    The rows are those of the fit. The law's values make the frontier, see `laws.worth`; a target
+    that rises with price, as accuracies do, is turned round.
 
     Returns:
         What price buys in each group, where groups cross, and whether the target rises.
 
     Raises:
-        UsageError: The fit has several targets.
+        UsageError: The fit has several targets, or is none of a table.
         DataError: The column is none, or has values that are no prices.
     """
     import numpy as np
 
-    from sldagent.data.choices import Keep, make_wishes
-    from sldagent.data.newtask import draft_task
-    from sldagent.data.tables import JOIN
+    from sldagent.data.choices import Wishes
+    from sldagent.data.naming import rises_by_name
+    from sldagent.data.rows import read_shaped
     from sldagent.laws.worth import worth
+    from sldagent.scales import on_scale
+    from sldagent.scoring import is_error
 
-    task = found.task
+    task, known = found.task, found.table
+    if found.draft is None:
+        raise UsageError("prices are a column of a table: fit one")
     if len(task.targets) > 1:
         raise UsageError(f"a price buys one target; here are {', '.join(task.target_names)}")
-    roles = {column.name: str(column.role) for column in task.features}
-    groups = task.group_column.split(JOIN) if task.group_column else []
-    wishes = make_wishes(
-        task.target_names[0], groups, roles={**roles, price: "data"}, keep=[*map(str, Keep)],
-        others=False, role_option="--price",
-    )  # fmt: skip
     with table_file(table) as path:
-        rows = draft_task(path, wishes, must_cut=False)
-    columns = [column.name for column in rows.task.features]
-    known = np.isin(rows.table.groups, found.fit.groups)
-    paid = rows.table.x[known, columns.index(price)]
+        frame, _ = read_shaped(path, Wishes(task.target_names))
+    frame.require([price], "--price")
+    paid = frame.at(found.draft.places).numbers(price)
+    there = np.isfinite(paid)
+    if not there.any():
+        raise DataError(f"{price}: the column holds no numbers")
+    paid = paid[there]
     if (paid <= 0).any() or np.ptp(paid) == 0:
         what = "one value in every row" if np.ptp(paid) == 0 else f"{paid.min():g} in some row"
         raise DataError(f"{price} has {what}: a price is above zero and differs between runs")
-    x = rows.table.x[known][:, [columns.index(name) for name in task.feature_names]]
-    names = [name for name, there in zip(rows.table.groups, known, strict=True) if there]
+    x, groups = known.x[there], np.array(known.groups)[there]
+    names = groups.tolist()
     drawn = replace(found.drawn, draws=found.drawn.draws[:draws])
     values = np.vstack([found.fit.predict(x, names).T, drawn.predict(x, names)[..., 0]])
-    rises = bool(np.corrcoef(np.log(paid), values[0])[0, 1] > 0)
-    single, crossings = worth(paid, -values if rises else values, names, found.level)
+    target = task.target_names[0]
+    scales = [
+        on_scale(column, feature.role) for column, feature in zip(x.T, task.features, strict=True)
+    ]
+    rises = rises_by_name(target) or (not is_error(target) and _rises(paid, values[0], groups))
+    single, crossings = worth(
+        paid, -values if rises else values, np.column_stack(scales), names, found.level
+    )
     return single, crossings, rises
+
+
+def _rises(paid: "Array", values: "Array", groups: "Array") -> bool:
+    """Whether dearer runs of a group have more of the target; groups may differ in both."""
+    import numpy as np
+
+    net = 0.0
+    for group in np.unique(groups):
+        own = groups == group
+        net += float(np.cov(np.log(paid[own]), values[own])[0, 1] * own.sum())
+    return net > 0
 
 
 def predict(

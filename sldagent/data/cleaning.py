@@ -132,9 +132,14 @@ def _is_explained(frame: Frame, high: Bools, rates: bool, wishes: Wishes) -> boo
     return False
 
 
-def _is_rate(name: str, wishes: Wishes) -> bool:
+def _role_of(name: str, wishes: Wishes) -> Role | None:
+    """The role that a user gave a column, or that its name has."""
     guess = guess_by_name(name)
-    return wishes.roles.get(name, guess.role if guess is not None else None) is Role.RATE
+    return wishes.roles.get(name, guess.role if guess is not None else None)
+
+
+def _is_rate(name: str, wishes: Wishes) -> bool:
+    return _role_of(name, wishes) is Role.RATE
 
 
 def _highest_that_belongs(values: Floats) -> tuple[float, bool]:
@@ -186,9 +191,8 @@ def keep_last_steps(frame: Frame, wishes: Wishes) -> tuple[Frame, list[Finding]]
     if not named and _are_budgets(steps, keys):
         grown = f"{step} grows by a factor from level to level, and no column names runs"
         return frame, [Finding(grown, "every row is a run of its own", "add a column run")]
-    levels = np.unique(steps[np.isfinite(steps)])
-    if not named and len(levels) <= _FEW_ROUNDS and _counts_up(levels):
-        return frame, []  # rounds of one thing, as planned as the sizes beside them
+    if not named and _are_rounds(steps):
+        return frame, []
     if len(lengths) < (_FEW_NAMED if named else _FEW_RUNS):
         done = "too few runs for a law of their ends alone: all kept"
         return frame, [Finding(what, done, f"--ignore {step}")]
@@ -206,8 +210,8 @@ def runs_of(frame: Frame, wishes: Wishes) -> tuple[str, ...] | None:
     keys, _ = _runs(frame, step, wishes)
     if keys is None or np.median(np.bincount(keys)) < _LEAST_STEPS:
         return None
-    named = _column(frame, Meaning.RUN, wishes) is not None
-    if not named and _are_budgets(frame.numbers(step), keys):
+    named, steps = _column(frame, Meaning.RUN, wishes) is not None, frame.numbers(step)
+    if not named and (_are_budgets(steps, keys) or _are_rounds(steps)):
         return None
     return tuple(map(str, keys.tolist()))
 
@@ -220,6 +224,12 @@ def _are_budgets(steps: Floats, keys: NDArray[np.intp]) -> bool:
     long = np.flatnonzero(np.bincount(keys) >= _LEAST_STEPS)
     growing = [_grow_by_a_factor(steps[keys == run]) for run in long]
     return _grow_by_a_factor(steps) or bool(growing and np.mean(growing) > 0.5)
+
+
+def _are_rounds(steps: Floats) -> bool:
+    """Whether steps are few rounds of one thing, as planned as the sizes beside them."""
+    levels = np.unique(steps[np.isfinite(steps)])
+    return len(levels) <= _FEW_ROUNDS and _counts_up(levels)
 
 
 def _grow_by_a_factor(steps: Floats) -> bool:
@@ -248,6 +258,7 @@ def _progress(frame: Frame, wishes: Wishes) -> str | None:
         name
         for name in frame.columns
         if _is_cause(frame, name, "", wishes)
+        and _role_of(name, wishes) is not Role.SIZE  # a job that trains several models is no run
         and len(set(zip(runs, frame.texts(name), strict=True))) > len(set(runs))
     ]
     return varying[0] if len(varying) == 1 else None

@@ -98,6 +98,11 @@ class Frame:
         columns = {name: tuple(cells[i] for i in chosen) for name, cells in self.columns.items()}
         return replace(self, columns=columns, places=tuple(self.places[i] for i in chosen))
 
+    def at(self, places: Sequence[str]) -> "Frame":
+        """The rows that stand at these places, in their order."""
+        index = {place: i for i, place in enumerate(self.places)}
+        return self.rows([index[place] for place in places])
+
     def require(self, names: Iterable[str], option: str) -> None:
         """Raises DataError for a name that is no column."""
         for name in names:

@@ -64,6 +64,7 @@ class Draft:
         file_rows: Rows in the file.
         test: The fixed test table, where the user gave one.
         runs: The run of each row of the table, where runs have several.
+        places: Where each row of the table stands in the file.
     """
 
     task: Task
@@ -78,6 +79,7 @@ class Draft:
     file_rows: int
     test: Table | None = None
     runs: tuple[str, ...] | None = None
+    places: tuple[str, ...] = ()
 
     @property
     def legend(self) -> str:
@@ -136,11 +138,13 @@ def draft_task(
     if name is not None and (name in ("", ".", "..") or set(name) & set("/\\\0")):
         raise UsageError(f"--name must be a plain folder name, not '{name}'")
     frame, notes = read_shaped(path, wishes)
-    file_rows, names = len(frame), tuple(frame.columns)
+    whole = frame
     frame, findings = _cleaned(frame, wishes)
     frame, choices, found = _decided(frame, wishes)
     findings += found
-    choices += [Choice(n, Use.LEFT_OUT, "not asked for") for n in names if n not in frame.columns]
+    choices += [
+        Choice(n, Use.LEFT_OUT, "not asked for") for n in whole.columns if n not in frame.columns
+    ]
     table = make_table(frame, choices, wishes.targets)
     task = _task(path, name or _name_of(path), choices, wishes, [*notes, *map(str, findings)])
     for name, values in zip(wishes.targets, table.y.T, strict=True):
@@ -174,9 +178,10 @@ def draft_task(
         check=check_table(task, table, cuts),
         layout=frame.layout,
         notes=tuple(notes),
-        file_rows=file_rows,
+        file_rows=len(whole),
         test=test_table,
-        runs=cleaning.runs_of(frame, wishes),
+        runs=cleaning.runs_of(whole.at(frame.places), wishes),
+        places=frame.places,
     )
 
 

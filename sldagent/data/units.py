@@ -74,7 +74,7 @@ def parse_number(cell: Any, decimal_comma: bool = False) -> float | None:
         plain = _plain(cell)  # most cells, and much the fastest
         if plain is not None:
             return plain
-    text = " ".join(cell.split()).replace("−", "-")
+    text = " ".join(cell.split()).replace("−", "-").lstrip("$€£")
     if decimal_comma and ("," in text or _POINT_THOUSANDS.fullmatch(text)):
         text = text.replace(".", "").replace(",", ".")
     special = _SPECIAL.get(text.lower().lstrip("+-"))

@@ -2,7 +2,8 @@
 
 Not every run spends its money well: of a grid of sizes and data most runs have a cheaper one that
 is better. What money buys is told by the others, the frontier, and by the law's values there
-rather than by what was measured, whose luck would be chosen with it.
+rather than by what was measured, whose luck would be chosen with it. So would be the luck of a run
+that was cheap by chance: where prices scatter about what runs of such features cost, that counts.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,6 +23,8 @@ _LEAST = 4  # runs on a frontier that a curve can be laid through
 MORE = 10.0  # times the dearest run
 _REACH = 100.0  # times the dearest run: how far groups are compared
 _GRID = 400
+_SCATTER = 0.02  # of a price about what its features cost, from which it is none of the run's own
+_EXPLAINED = 0.9  # of the variance of ln price, from which features tell what runs cost
 _SEEN = 0.5  # share of the refits that must have a crossing for its interval to mean anything
 
 
@@ -70,15 +73,17 @@ class Crossing:
 
 
 def worth(
-    price: Array, values: Array, groups: Sequence[str], level: float = 0.95
+    price: Array, values: Array, x: Array, groups: Sequence[str], level: float = 0.95, seed: int = 0
 ) -> tuple[list[Worth], list[Crossing]]:
     """What price buys in every group, and where one group becomes worth more than another.
 
     Args:
         price: Of each run (N,), positive.
         values: The law's at each run, lower being better, then its refits' (1 + draws, N).
+        x: Features (N, F) on the scale of their roles, as `scales.on_scale` gives them.
         groups: Group of each run, such as a recipe.
         level: Of the intervals.
+        seed: Of what prices may have been by chance.
 
     A group with fewer than four runs on its frontier has no curve and is left out.
     """
@@ -88,13 +93,14 @@ def worth(
     dearest: dict[str, float] = {}
     for group in dict.fromkeys(groups):
         own = np.flatnonzero(names == group)
-        fronts = [own[_frontier(price[own], value)] for value in values[:, own]]
+        paid = _usual(price[own], x[own], len(values) - 1, seed)
+        fronts = [_frontier(p, value) for p, value in zip(paid, values[:, own], strict=True)]
         if len(fronts[0]) < _LEAST:
             continue
         dearest[group] = float(price[own].max())
         for draw, front in enumerate(fronts):
             if len(front) >= _LEAST:
-                rows += [np.stack([price[front], values[draw, front]], axis=1)]
+                rows += [np.stack([paid[draw, front], values[draw, own[front]]], axis=1)]
                 labels += [_label(group, draw)] * len(front)
     if not rows:
         return [], []
@@ -104,6 +110,32 @@ def worth(
     curves = {group: _draws_of(found, group, len(values)) for group in dearest}
     single = [_worth(found, g, curves[g], dearest[g], level) for g in dearest]
     return single, _crossings(found, curves, price, level)
+
+
+def _usual(price: Array, x: Array, draws: int, seed: int) -> Array:
+    """What runs of such features cost, where prices scatter about that; else the prices.
+
+    By least squares of ln price on the features, their squares and products: a bill has parts that
+    grow with the run and parts that do not. Then come `draws` of what might have been found had
+    other runs been cheap by chance: (1 + draws, N).
+    """
+    spread = np.where(np.ptp(x, axis=0) > 0, x.std(axis=0), 1.0)
+    z = (x - x.mean(axis=0)) / spread
+    pairs = [z[:, i] * z[:, j] for i in range(z.shape[1]) for j in range(i, z.shape[1])]
+    terms = np.column_stack([np.ones(len(z)), z, *pairs])
+    same, distinct = np.tile(price, (1 + draws, 1)), len(np.unique(x, axis=0))
+    if distinct < 2 * terms.shape[1]:
+        terms = terms[:, : 1 + z.shape[1]]
+    if distinct < 2 * terms.shape[1]:
+        return same
+    smooth = terms @ np.linalg.pinv(terms)
+    logs = np.log(price)
+    usual = smooth @ logs
+    off = (logs - usual) * np.sqrt(len(logs) / (len(logs) - terms.shape[1]))
+    if off.std() <= _SCATTER or np.mean(off**2) > (1 - _EXPLAINED) * logs.var():
+        return same
+    lucky = np.random.default_rng(seed).choice(off, (draws, len(off)))
+    return np.asarray(np.exp(np.vstack([usual, (usual + lucky) @ smooth.T])))
 
 
 def _frontier(price: Array, value: Array) -> NDArrayInt:

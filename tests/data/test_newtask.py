@@ -276,6 +276,18 @@ def test_rounds_of_one_thing_are_no_checkpoints(tmp_path: Path, name: str) -> No
     made = draft(table(tmp_path, f"params {name} loss", rows))
     assert len(made.table) == 80
     assert name in made.task.feature_names
+    assert made.runs is None
+
+
+def test_a_job_that_trains_several_models_is_no_run(tmp_path: Path) -> None:
+    rows = [
+        (f"job{j}", n, d, 1.7 + 400 / n**0.34 + 410 / d**0.28)
+        for j, d in enumerate(np.geomspace(1e9, 1e11, 9)) for n in np.geomspace(1e7, 1e9, 6)
+    ]  # fmt: skip
+    made = draft(table(tmp_path, "job params tokens loss", rows))
+    assert len(made.table) == 54
+    assert made.runs is None
+    assert set(made.task.feature_names) == {"params", "tokens"}
 
 
 def test_a_cell_may_have_a_multiple_of_its_own(tmp_path: Path) -> None:

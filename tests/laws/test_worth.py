@@ -18,7 +18,11 @@ def worth(
     found = fit(find("product(D)", (Role.DATA,)), price[:, None], y, groups)
     drawn = bootstrap(found, price[:, None], y, groups, draws=100)
     own, others = found.predict(price[:, None], groups), drawn.predict(price[:, None], groups)
-    return worth_of(price, np.vstack([own.T, others[..., 0]]), groups)
+    return worth_of(price, np.vstack([own.T, others[..., 0]]), np.log(price)[:, None], groups)
+
+
+def _logs(*features: np.ndarray) -> np.ndarray:
+    return np.log(np.column_stack(features))
 
 
 def runs(noise: float = 0.002) -> tuple[np.ndarray, np.ndarray, list[str]]:
@@ -64,9 +68,31 @@ def test_of_a_grid_only_runs_that_no_cheaper_one_betters_count() -> None:
     size = np.repeat(np.geomspace(1e7, 1e10, 16), 16)
     data = np.tile(np.geomspace(2e8, 2e11, 16), 16)
     loss = 1.7 + 400 / size**0.34 + 410 / data**0.28
-    ((found,), _) = worth_of(6 * size * data, np.stack([loss, loss]), ["all"] * 256)
+    ((found,), _) = worth_of(
+        6 * size * data, np.stack([loss, loss]), _logs(size, data), ["all"] * 256
+    )
     assert found.exponent.value == pytest.approx(0.34 * 0.28 / 0.62, rel=0.03)
 
 
 def test_where_nothing_gets_better_with_price_nothing_is_said() -> None:
-    assert worth_of(np.arange(1.0, 9.0), np.tile(np.arange(8.0), (2, 1)), ["all"] * 8) == ([], [])
+    price = np.arange(1.0, 9.0)
+    values = np.tile(np.arange(8.0), (2, 1))
+    assert worth_of(price, values, _logs(price), ["all"] * 8) == ([], [])
+
+
+@pytest.mark.parametrize("scatter", [0.05, 0.3])
+def test_runs_that_were_cheap_by_chance_do_not_make_the_frontier(scatter: float) -> None:
+    """It is made of what such features usually cost, and intervals say how well that is known."""
+    held = 0
+    far: list[float] = []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        tokens = np.geomspace(1, 1e4, 24)
+        values = np.tile(1.7 + 2.0 * tokens**-0.3, (101, 1))
+        price = tokens * np.exp(scatter * rng.normal(size=24))
+        ((found,), _) = worth_of(price, values, _logs(tokens), ["all"] * 24)
+        gain = 2 * price.max() ** -0.3 * (1 - 10**-0.3)
+        held += found.gain.low <= gain <= found.gain.high
+        far.append(abs(found.gain.value / gain - 1))
+    assert held >= 15
+    assert np.median(far) < 0.6 * scatter

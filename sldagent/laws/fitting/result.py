@@ -99,6 +99,8 @@ class Fit:
 
     def params(self, group: str | None = None, target: int = 0) -> dict[str, float]:
         """Parameters by name in the table's units (in centred units where `law.centred`)."""
+        if not 0 <= target < len(self.outcomes[0]):
+            raise DataError(f"no target {target}; the fit has {len(self.outcomes[0])}, from 0 on")
         outcome = self.outcomes[self.index(group)][target]
         if self.law.centred:
             return dict(zip(self.law.names, outcome.values, strict=True))

@@ -234,7 +234,10 @@ def _judge(one: Batch, q: Array, values: Array, loss: float, size: float, share:
     columns = (jac[0] * slope * np.sqrt(one.w)).T
     length = np.sqrt(np.sum(columns**2, axis=0))
     idle = np.flatnonzero(length <= 1e-12 * max(length.max(), 1e-300))
-    usable = np.setdiff1d(np.arange(len(q)), np.union1d(stuck, idle))
+    # A shape of a term that has all but vanished: anywhere in its box it says the same.
+    sigma = np.sqrt(2 * loss / max(1, rows - len(q)))
+    faint = np.flatnonzero(np.isfinite(high - low) & (length * span <= sigma))
+    usable = np.setdiff1d(np.arange(len(q)), np.concatenate([stuck, idle, faint]))
     condition, pair = 1.0, list(usable[:2])
     if len(usable):
         _, s, vectors = np.linalg.svd(columns[:, usable] / length[usable], full_matrices=True)
@@ -242,7 +245,7 @@ def _judge(one: Batch, q: Array, values: Array, loss: float, size: float, share:
         full[: len(s)] = s
         condition = float(full[0] / full[-1]) if full[-1] > 0 else np.inf
         pair = list(usable[np.argsort(-np.abs(vectors[-1]))[:2]])
-    loose: tuple[str, ...] = tuple(names[i] for i in np.setdiff1d(idle, stuck))
+    loose: tuple[str, ...] = tuple(names[i] for i in np.union1d(np.setdiff1d(idle, stuck), faint))
     if rows <= len(q):
         status, loose = FitStatus.NO_DEGREES_OF_FREEDOM, names
         message = f"{rows} rows for {len(q)} parameters"
