@@ -65,6 +65,8 @@ class Evaluation:
         literals: Numbers written into the law itself, as `evaluation.literals` counts them.
         seconds: `cpu` of the candidate's own processes and `wall` of the whole evaluation.
         output: The first few kB that the candidate printed.
+        beyond: What the law says at points all over a box beyond the data, in standard deviations
+            of the targets from their means; the same points for all programs of a task.
     """
 
     status: Status
@@ -79,6 +81,7 @@ class Evaluation:
     seconds: dict[str, float] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     output: str = ""
+    beyond: tuple[float, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON; keys are stable."""

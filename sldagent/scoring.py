@@ -29,6 +29,11 @@ _TOPLESS = re.compile(
 )
 
 
+def clearly_better(score: float, start: float) -> bool:
+    """Whether a score takes enough off the best start program's error for a search to have won."""
+    return 1 - score <= (1 - LEAST_GAIN) * (1 - start)
+
+
 def possible_range(y: NDArray[np.float64]) -> tuple[float, float]:
     """Between what targets like these (N, T) can be.
 

@@ -82,16 +82,21 @@ def model_lines(config: "EvolveConfig") -> list[str]:
 
 def best_lines(run: "Run") -> list[str]:
     """A run's best candidate and how it was judged, for people."""
+    from sldagent.scoring import clearly_better  # numpy: no command that prints no run waits for it
+
     best = run.best()
     if best is None:
         return ["no valid candidate yet"]
     candidate, _ = best
     evaluation = candidate.evaluation
     assert evaluation.metrics is not None
+    assert evaluation.score is not None
     score = f"{evaluation.score:.4f}, by which it was selected"
     (top,) = run.rows(status="ok", top=1)
     if f"{top['score']:.4f}" > f"{evaluation.score:.4f}":
-        score += f" (#{top['number']} has {top['score']:.4f}: after so many tries too little more)"
+        kept = candidate.generation == 0 and not clearly_better(top["score"], evaluation.score)
+        why = "after so many tries too little more" if kept else "beyond the data others disagree"
+        score += f" (#{top['number']} has {top['score']:.4f}: {why})"
     return [
         f"best program  {shown(run.folder / 'best' / 'program.py')}",
         f"candidate     #{candidate.number}, generation {candidate.generation}, "

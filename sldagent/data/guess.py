@@ -16,6 +16,7 @@ from sldagent.data.naming import (
     can_be_none,
     counts_machines,
     guess_by_name,
+    is_cost,
     is_found,
     is_shape,
     is_step,
@@ -125,6 +126,9 @@ def _one(frame: Frame, name: str, wishes: Wishes, shares: dict[str, float]) -> C
         return _by_value(name, numbers, None)
     if counts_machines(name) and any(is_time(target) for target in wishes.targets):
         why = "what a time depends on"
+        return replace(_by_value(name, numbers, None), role=Role.COUNT, why=why, sure=True)
+    if guess is not None and guess.role is Role.BATCH and all(map(is_cost, wishes.targets)):
+        why = "what a cost depends on: not tuned for it, as for a loss"
         return replace(_by_value(name, numbers, None), role=Role.COUNT, why=why, sure=True)
     if guess is not None and guess.meaning in _REASONS:
         return Choice(name, Use.LEFT_OUT, _REASONS[guess.meaning])

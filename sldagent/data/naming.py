@@ -215,6 +215,10 @@ _MACHINES = re.compile(
 _BRACKETED = re.compile(r"[(\[{]\s*\w\s*[)\]}]\s*$")
 _COUNTS = re.compile(r"(?:params|parameters|tokens|examples|samples)$")
 _HARDWARE = re.compile(r"\b(?:gpus?|tpus?|cpus?|devices?|hardware|accelerators?|chips?|boards?)\b")
+_COST = re.compile(
+    r"\b(?:steps?|iter(?:ation)?s?|updates?|epochs?|rounds|eval(?:uation)?s?|queries|throughput"
+    r"|memory|mem|vram|rss|(?:[kmgt]?flops?)|(?:samples?|examples?|tokens?) (?:to|until|needed))\b"
+)
 _ENERGY = re.compile(
     r"\b(?:energy|joules?|j|power|watts?|k?wh|latency|lat|[num]?s per|bandwidth)\b"
 )
@@ -298,6 +302,11 @@ def says_failed(name: str) -> bool:
 def names_hardware(name: str) -> bool:
     """Whether a column of labels says what something ran on, as a kind of processor."""
     return bool(_HARDWARE.search(" ".join(words_of(name))))
+
+
+def is_cost(target: str) -> bool:
+    """Whether a target is what something takes: a time, memory, an energy, steps until a goal."""
+    return depends_on_hardware(target) or bool(_COST.search(" ".join(words_of(target))))
 
 
 def depends_on_hardware(target: str) -> bool:

@@ -82,12 +82,12 @@ def suggest_cuts(task: Task, table: Table, axes: Sequence[str] = ()) -> tuple[Cu
 def _axes(task: Task, table: Table) -> list[str]:
     """Scales, and where there are none every feature, of three levels in some group.
 
-    What is taken as it is, without being a logarithm by its name, as a level of noise, is a scale
-    only where there is no other.
+    What is taken as it is, without being a logarithm by its name or a loss that is aimed at, as a
+    level of noise, is a scale only where there is no other.
     """
     many = [c for c, x in zip(task.features, table.x.T, strict=True) if _levels(table, x) > 2]
     scales = [c for c in many if c.role in _SCALES and not _NO_SCALE.search(c.name.lower())]
-    sure = [c.name for c in scales if c.role is not Role.LOGGED or _is_logarithm(c.name)]
+    sure = [c.name for c in scales if c.role is not Role.LOGGED or _is_logarithm(c.name) or c.falls]
     if scales:
         return sure or [c.name for c in scales]
     mixture = sum(c.role is Role.FRACTION for c in task.features) >= 2

@@ -176,6 +176,9 @@ class SandboxEvaluator:
             "groups": pooled[1],
             "cuts": results,
             "score": score,
+            "beyond": self._in_spreads(
+                [v for c, v in zip(calls, predicted, strict=True) if c.rows is None and not c.trend]
+            ),
         }
 
     def _static_checks(self, program: Program, ledger: _Ledger) -> ProgramKind:
@@ -320,6 +323,12 @@ class SandboxEvaluator:
             if (finite < low).any() or (finite > high).any():
                 return f"between {low:g} and {high:g}, as {name} is"
         return ""
+
+    def _in_spreads(self, beyond: Sequence[Floats]) -> tuple[float, ...]:
+        """Predictions (K, T) in standard deviations of the targets from their means, shortened."""
+        y = self.table.y
+        values = (np.concatenate(beyond) - y.mean(axis=0)) / y.std(axis=0)
+        return tuple(float(f"{value:.5g}") for value in values.ravel())
 
     def _is_steady(self, predicted: Sequence[Floats], ledger: _Ledger) -> bool:
         """Whether predictions go on beyond the data as every series of runs does."""

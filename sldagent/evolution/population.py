@@ -57,7 +57,7 @@ class Population:
         place = rank(member)
         if len(self) >= self._capacity and place > rank(self._members[-1]):
             return False
-        same = next((known for known in self._members if _same_law(known[0], candidate)), None)
+        same = next((known for known in self._members if same_law(known[0], candidate)), None)
         if same is None:
             same = self._crowded(structure(program))
         if same is not None:
@@ -96,7 +96,8 @@ def rank(member: Member) -> tuple[float, int, int, int]:
     return (-score, params if isinstance(params, int) else 0, len(program.source), candidate.number)
 
 
-def _same_law(one: Candidate, other: Candidate) -> bool:
+def same_law(one: Candidate, other: Candidate) -> bool:
+    """Whether two candidates' predictions were alike on every cut."""
     a, b = _behaviour(one), _behaviour(other)
     return 0 < len(a) == len(b) and all(
         abs(x - y) <= _RELATIVE * max(abs(x), abs(y)) + _ABSOLUTE for x, y in zip(a, b, strict=True)

@@ -19,7 +19,7 @@ from sldagent.export.winner import Found, Winner, covered, predict_largest
 from sldagent.laws import choosing, families
 from sldagent.laws.families.signs import takes_either_sign
 from sldagent.plain import finite
-from sldagent.scoring import LEAST_GAIN
+from sldagent.scoring import LEAST_GAIN, clearly_better
 
 _CALIBRATION_SHARE = 0.5  # of the draws and of the time, for refits to one cut's fit rows
 _PACKAGES = ("sldagent", "numpy", "scipy")
@@ -190,10 +190,16 @@ def _selection(found: Found, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     )
     best = found.run.best()
     if better and best is not None and best[0].number == chosen.number:
-        words += (
-            " It is the best start program: what a search makes of it takes its place only "
-            f"with {LEAST_GAIN:.0%} less error, 1 - score, as smaller gains vanish on new rows."
-        )
+        if chosen.generation == 0 and not clearly_better(rivals[0]["score"], own or 0.0):
+            words += (
+                " It is the best start program: what a search makes of it takes its place only "
+                f"with {LEAST_GAIN:.0%} less error, 1 - score, as smaller gains vanish on new rows."
+            )
+        else:
+            words += (
+                " Those of higher score go their own way beyond the data; this one is nearer to "
+                "what the finalists, different laws of nearly the best score, agree on there."
+            )
     return {
         "score": own,
         "rank": better + 1,

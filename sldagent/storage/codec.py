@@ -1,6 +1,7 @@
 """Evaluations and other values as JSON, without numbers that JSON cannot carry."""
 
 import json
+from math import nan
 from typing import Any
 
 from sldagent.candidate import CutResult, Evaluation, Metrics, Status
@@ -35,6 +36,7 @@ def evaluation(row: dict[str, Any]) -> Evaluation:
             "groups": {name: _metrics(value) for name, value in row["groups"].items()},
             "cuts": cuts,
             "warnings": tuple(row["warnings"]),
+            "beyond": tuple(nan if value is None else value for value in row.get("beyond", ())),
         }
     )
 

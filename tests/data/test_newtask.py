@@ -279,6 +279,25 @@ def test_rounds_of_one_thing_are_no_checkpoints(tmp_path: Path, name: str) -> No
     assert made.runs is None
 
 
+@pytest.mark.parametrize(
+    ("target", "role"),
+    [
+        ("loss", "batch"), ("val_ppl", "batch"), ("accuracy", "batch"), ("step_time_s", "count"),
+        ("steps_to_target", "count"), ("tokens_per_sec", "count"), ("peak_memory_gb", "count"),
+        ("n_evals", "count"),
+    ],
+)  # fmt: skip
+def test_a_batch_is_tuned_for_a_loss_and_not_for_a_cost(
+    target: str, role: str, tmp_path: Path
+) -> None:
+    rows = [
+        (n, b, 0.2 + 0.5 * (n / 1e6) ** -0.2 * b**-0.1)
+        for n in np.geomspace(1e6, 1e9, 6) for b in (16, 32, 64, 128)
+    ]  # fmt: skip
+    made = draft(table(tmp_path, f"params batch_size {target}", rows), targets=(target,))
+    assert roles(made) == f"params=size batch_size={role}"
+
+
 def test_a_job_that_trains_several_models_is_no_run(tmp_path: Path) -> None:
     rows = [
         (f"job{j}", n, d, 1.7 + 400 / n**0.34 + 410 / d**0.28)
@@ -669,7 +688,7 @@ def test_a_loss_that_is_aimed_at_falls(tmp_path: Path) -> None:
     rows = [(t, b, (t - 2.4) ** -2 * (1 + 1e5 / b)) for t, b in levels]
     made = draft(table(tmp_path, "target_loss batch_tokens steps", rows), ["steps"])
     assert [c.falls for c in made.task.features] == [True, False]
-    assert [cut.name for cut in made.cuts] == ["target_loss<3.2"]
+    assert [cut.name for cut in made.cuts] == ["target_loss<3.2", "batch_tokens>262144"]
     again = read_task(write_task(made, tmp_path / "made") / "task.toml")
     assert (again.features, again.sha256) == (made.task.features, made.task.sha256)
 
