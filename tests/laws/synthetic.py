@@ -17,6 +17,7 @@ ROLE_SETS = (
     (Role.SIZE, Role.DATA, Role.FRACTION),
     (Role.LOGGED,),
     (Role.SIZE, Role.DATA, Role.LOGGED),
+    (Role.COUNT, Role.LOGGED),
 )
 _RANGES = {
     Role.SIZE: (3e7, 3e9),

@@ -9,6 +9,7 @@ from sldagent.laws.families.batches import batches
 from sldagent.laws.families.counts import counts
 from sldagent.laws.families.curves import curves
 from sldagent.laws.families.features import Features
+from sldagent.laws.families.goals import goals
 from sldagent.laws.families.logged import logged
 from sldagent.laws.families.mixtures import mixtures
 from sldagent.laws.families.modulated import modulated
@@ -34,6 +35,7 @@ _FAMILIES = (
     mixtures,
     modulated,
     logged,
+    goals,
 )
 
 
