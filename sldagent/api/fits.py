@@ -165,7 +165,8 @@ def _rises(paid: "Array", values: "Array", groups: "Array") -> bool:
     net = 0.0
     for group in np.unique(groups):
         own = groups == group
-        net += float(np.cov(np.log(paid[own]), values[own])[0, 1] * own.sum())
+        away = np.log(paid[own]) - np.log(paid[own]).mean()
+        net += float(away @ values[own])
     return net > 0
 
 

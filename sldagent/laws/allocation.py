@@ -124,7 +124,7 @@ class Budget:
             own: The law (K = 1).
             drawn: Its refits, each of which has an optimum of its own, of what is better by the
                 law.
-            draws: Number of the refits (K).
+            draws: Number of the refits (K); without any there are no intervals.
             level: Of the intervals.
 
         Raises:
@@ -145,32 +145,32 @@ class Budget:
         size, data, least = float(best.size[0]), float(best.data[0]), float(best.least[0])
         if not best.found[0]:
             return Allocation(flops, np.nan, np.nan, np.nan, warning=_NO_OPTIMUM, found=False)
-        if {self.size, self.data} <= self.given.keys():
-            spread = self._at(drawn, draws, sign, (size, data), _ROUNDS_DRAWN)
-        elif self.tuned:
-            start, grids = np.full(draws, np.log(size)), [_ZOOM, _ZOOM]
-            spread = self._along(drawn, start, sign, flops, _AROUND, grids, _ROUNDS_DRAWN)
-        else:
-            start, grids = np.full(draws, middle), [_GRID] + [_ZOOM] * _ZOOMS_DRAWN
-            spread = self._along(drawn, start, sign, flops, wide, grids, _ROUNDS_DRAWN)
-        tuned = zip([self.names[j] for j in self.tuned], best.tuned[0].tolist(), strict=True)
-        words = [*self._warnings(size, data, best.tuned[0])]
-        if not spread.found.all():
-            gone = 1 - spread.found.mean()
-            words.append(f"{gone:.0%} of the refits have no optimum and do not count")
+        words = self._warnings(size, data, best.tuned[0])
+        intervals: dict[str, tuple[float, float]] = {}
+        if draws:
+            if {self.size, self.data} <= self.given.keys():
+                spread = self._at(drawn, draws, sign, (size, data), _ROUNDS_DRAWN)
+            elif self.tuned:
+                start, grids = np.full(draws, np.log(size)), [_ZOOM, _ZOOM]
+                spread = self._along(drawn, start, sign, flops, _AROUND, grids, _ROUNDS_DRAWN)
+            else:
+                start, grids = np.full(draws, middle), [_GRID] + [_ZOOM] * _ZOOMS_DRAWN
+                spread = self._along(drawn, start, sign, flops, wide, grids, _ROUNDS_DRAWN)
+            intervals = self._intervals(spread, sign, level)
+            if not spread.found.all():
+                gone = 1 - spread.found.mean()
+                words.append(f"{gone:.0%} of the refits have no optimum and do not count")
         if set(self.unique) - self.given.keys():
             words.append("all data are taken to be unique, none repeated")
-        return Allocation(
-            flops, size, data, sign * least, dict(tuned), self._intervals(spread, sign, level),
-            "; ".join(words),
-        )  # fmt: skip
+        tuned = zip([self.names[j] for j in self.tuned], best.tuned[0].tolist(), strict=True)
+        return Allocation(flops, size, data, sign * least, dict(tuned), intervals, "; ".join(words))
 
     def _place(self) -> tuple[float, float]:
         """Size and data as they are given."""
         if not {self.size, self.data} <= self.given.keys():
             raise UsageError("without a budget (--flops) give both size and data")
         n, d = self.given[self.size], self.given[self.data]
-        if n <= 0 or d < min(0.0, self.box[0, self.data]) or (d == 0 and self.box[0, self.data]):
+        if n <= 0 or d < 0 or (d == 0 and self.box[0, self.data] > 0):
             raise UsageError(f"size and data must be above zero: {n:g}, {d:g}")
         return n, d
 

@@ -92,6 +92,13 @@ def test_the_search_agrees_with_the_closed_form(values: dict[str, float]) -> Non
     assert found.intervals["size"] == pytest.approx((size, size), rel=2e-3)
 
 
+def test_without_refits_there_is_an_optimum_and_no_interval() -> None:
+    found, x, _ = _fitted("chinchilla")
+    best = _allocate(Bootstrap(found, np.empty((0, 1, 1, 5)), ((np.zeros(1),),)), 1e21, x)
+    assert best.found
+    assert best.intervals == {}
+
+
 def test_a_law_without_optimum_says_so() -> None:
     def falls(rows: Array) -> Array:
         return np.asarray(rows[..., 0] ** -0.1)
