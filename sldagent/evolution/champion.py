@@ -43,7 +43,7 @@ class Champion:
         self._load = load
         self._start: Member | None = None  # the best of the start programs
         self._top: Member | None = None  # the best of all
-        self._best: list[Candidate] = []  # of the best scores
+        self._best: list[tuple[float, int]] = []  # errors and numbers of the best scores
         self._elected: Member | None = None  # by the finalists among them; None: not asked yet
 
     @property
@@ -54,8 +54,10 @@ class Champion:
         if not clearly_better(1 - _error(self._top[0]), 1 - _error(self._start[0])):
             return self._start
         if self._elected is None:
-            chosen = elect(finalists(self._best))
-            self._elected = self._top if chosen is None else self._load([chosen.number])[0]
+            # What comes back from a database for a resumed run has no more than its score.
+            members = {m[0].number: m for m in self._load([number for _, number in self._best])}
+            chosen = elect(finalists([members[number][0] for _, number in self._best]))
+            self._elected = self._top if chosen is None else members[chosen.number]
         return self._elected
 
     @property
@@ -68,15 +70,16 @@ class Champion:
         if candidate.generation == 0:
             self._start = self._better(candidate, self._start)
         self._top = self._better(candidate, self._top)
-        insort(self._best, candidate, key=_order)
-        del self._best[_KEPT:]
-        if any(each is candidate for each in self._best):
+        place = (_error(candidate), candidate.number)
+        if len(self._best) < _KEPT or place < self._best[-1]:
+            insort(self._best, place)
+            del self._best[_KEPT:]
             self._elected = None
 
     def state(self) -> dict[str, int | list[int] | None]:
         """Numbers of what `restore` needs."""
         start, top = (None if m is None else m[0].number for m in (self._start, self._top))
-        return {"start": start, "top": top, "best": [each.number for each in self._best]}
+        return {"start": start, "top": top, "best": [number for _, number in self._best]}
 
     def restore(self, state: dict[str, int | list[int] | None]) -> None:
         """Goes on from a state."""
@@ -84,7 +87,8 @@ class Champion:
         self._start, self._top = (
             self._load([number])[0] if isinstance(number, int) else None for number in (start, top)
         )
-        self._best = [member[0] for member in self._load(best)] if isinstance(best, list) else []
+        known = self._load(best) if isinstance(best, list) else []
+        self._best = sorted((_error(candidate), candidate.number) for candidate, _ in known)
         self._elected = None
 
     def _better(self, candidate: Candidate, member: Member | None) -> Member:
@@ -120,10 +124,6 @@ def elect(voters: Sequence[Candidate], weight: float = WEIGHT) -> Candidate | No
     away = np.minimum(np.abs(beyond - middle) / (1 + np.abs(middle)), _MOST).mean(axis=1)
     errors = np.array([_error(voter) for voter in voters])
     return voters[int(np.argmin(errors * (away + _LITTLE) ** weight))]
-
-
-def _order(candidate: Candidate) -> tuple[float, int]:
-    return _error(candidate), candidate.number
 
 
 def _error(candidate: Candidate) -> float:

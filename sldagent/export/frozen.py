@@ -3,6 +3,7 @@
 import ast
 import math
 import pprint
+import re
 import sys
 from dataclasses import dataclass
 from typing import Any
@@ -329,6 +330,5 @@ def _difference(wanted: list[Floats], given: list[Floats]) -> float:
 
 
 def _packages(source: str) -> tuple[str, ...]:
-    """Which of numpy and scipy the text imports."""
-    names = {name.split(".")[0] for name in Program(source).imports}
-    return tuple(sorted(names & {"numpy", "scipy"}))
+    """Which of numpy and scipy the text imports, or a program that it carries as text."""
+    return tuple(sorted(set(re.findall(r"\b(?:from|import)\s+(numpy|scipy)\b", source))))

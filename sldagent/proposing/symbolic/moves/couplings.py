@@ -131,7 +131,7 @@ def follow(subject: Subject, rng: Rng) -> Made | None:
         for name in old.used
         for slot in features.slots
         if any(name in words(f) and not _follows(f, name, slot) for f in old.factors)
-        and not any(_raises(f, name, slot) for f in old.factors)
+        and not any(_raises(f, name, slot) or _is_centre(f, name, slot) for f in old.factors)
     ]
     if not options:
         return None
@@ -155,6 +155,11 @@ def _follows(factor: str, name: str, slot: Slot) -> bool:
     return (
         re.search(rf"\b{name} [*+] [^()]*(ln\(|exp\()?[^()]*\b{slot.symbol}\b", factor) is not None
     )
+
+
+def _is_centre(factor: str, name: str, slot: Slot) -> bool:
+    """Whether the shape is where the feature counts from: following it would only rescale it."""
+    return re.search(rf"\b{slot.symbol}\)? - \(*{name}\b", factor) is not None
 
 
 def _raises(factor: str, name: str, slot: Slot) -> bool:
