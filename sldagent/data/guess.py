@@ -136,7 +136,7 @@ def _one(frame: Frame, name: str, wishes: Wishes, shares: dict[str, float]) -> C
         return Choice(name, Use.LEFT_OUT, _LABELS)
     if guess is None and _counts_rows(numbers):
         return Choice(name, Use.LEFT_OUT, "counts the rows")
-    return _by_value(name, numbers, guess)
+    return _by_value(name, numbers, guess, tuned=not all(map(is_cost, wishes.targets)))
 
 
 def _asked(
@@ -174,8 +174,8 @@ def _counts_rows(numbers: Floats) -> bool:
     return len(ordered) > 5 and bool((np.diff(ordered) == 1).all()) and ordered[0] in (0, 1)
 
 
-def _by_value(name: str, numbers: Floats, guess: NameGuess | None) -> Choice:
-    """A feature, with a role that its values allow."""
+def _by_value(name: str, numbers: Floats, guess: NameGuess | None, tuned: bool = True) -> Choice:
+    """A feature, with a role that its values allow; `tuned` says whether rates may be tuned."""
     finite = numbers[np.isfinite(numbers)]
     low, high = float(finite.min()), float(finite.max())
     whole = bool((finite == np.round(finite)).all())
@@ -217,11 +217,12 @@ def _by_value(name: str, numbers: Floats, guess: NameGuess | None) -> Choice:
         role, why = Role.SIZE, "its name, millions of something"
     elif whole and high < 1e6:
         role, why = Role.COUNT, "its values, small whole numbers"
-    elif high <= 1:
-        role = Role.RATE if high <= 0.1 else Role.FRACTION
-        why = f"its values, {'small' if high <= 0.1 else 'between 0 and 1'}"
+    elif high <= 0.1 and tuned:
+        role, why = Role.RATE, "its values, small"
     elif high / low >= 10:
         role, why = Role.SIZE, "its values, over a decade"
+    elif high <= 1:
+        role, why = Role.FRACTION, "its values, between 0 and 1"
     else:
         role, why = Role.LOGGED, "its values; taken as they are"
     return Choice(name, Use.FEATURE, why, role, sure=False)

@@ -298,6 +298,21 @@ def test_a_batch_is_tuned_for_a_loss_and_not_for_a_cost(
     assert roles(made) == f"params=size batch_size={role}"
 
 
+@pytest.mark.parametrize(
+    ("target", "levels", "role"),
+    [
+        ("error", (0.05, 0.1, 0.3, 0.7), "size"), ("error", (0.2, 0.4, 0.6, 0.8), "fraction"),
+        ("error", (1e-5, 1e-4, 1e-3), "rate"), ("iterations", (1e-5, 1e-4, 1e-3), "size"),
+    ],
+)  # fmt: skip
+def test_what_spans_a_decade_is_an_amount_unless_it_may_be_a_rate_that_is_tuned(
+    target: str, levels: Sequence[float], role: str, tmp_path: Path
+) -> None:
+    rows = [(n, k, 0.2 + n**-0.2 / k**0.1) for n in np.geomspace(1e3, 1e6, 6) for k in levels]
+    made = draft(table(tmp_path, f"n_samples kappa {target}", rows), targets=(target,))
+    assert roles(made) == f"n_samples=data kappa={role}"
+
+
 def test_a_job_that_trains_several_models_is_no_run(tmp_path: Path) -> None:
     rows = [
         (f"job{j}", n, d, 1.7 + 400 / n**0.34 + 410 / d**0.28)
