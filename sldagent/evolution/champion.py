@@ -9,7 +9,10 @@ lost above .03. So the best start program stays unless the search has clearly be
 
 And of programs that do as well on the held-out rows, one may go its own way beyond them. So the
 finalists, different laws of nearly the best score, vote: a law's error counts the more, the further
-it is from their median at points beyond the data. `tests/benchmarks/finalists.py` has the figures.
+it is from their median at points beyond the data. Mean R² on hidden rows, of the best score and of
+who is elected: .81 and .83 on one set of 14 tables of other kinds, .50 and .69 on another, by which
+this was chosen, .852 and .852 on 16 pseudo-tests of the benchmark. `tests/benchmarks/finalists.py`
+compares rules on any runs.
 """
 
 from bisect import insort
