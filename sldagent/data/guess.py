@@ -269,6 +269,8 @@ def _mixtures(names: list[str]) -> list[list[str]]:
             for word in dict.fromkeys(words)
         ]
     found.append(names)
+    # Beside them may be another share, of something else.
+    found += [[name for name in names if name != other] for other in names]
     return [columns for columns in found if len(columns) >= 2]
 
 
