@@ -11,6 +11,7 @@ Prints a Markdown table.
 import sys
 from collections.abc import Callable, Sequence
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 
@@ -64,7 +65,7 @@ def main() -> None:
     columns: dict[str, dict[str, float]] = {name: {} for name in [*rules(), "best possible"]}
     for argument in sys.argv[1:]:
         folder, table = argument.split("=", 1)
-        run = Run.open(folder)
+        run = Run.open(Path(folder))
         rows = run.store.rows(Filter(status="ok", top=_READ))
         candidates = [run.candidate(row["number"]) for row in rows]
         starts = [c for c in candidates if c.generation == 0]
