@@ -254,7 +254,7 @@ def fit_table(
     fitted = FittedLaw(
         task.feature_names, roles, task.target_names, ensemble, box, level, task.group_column,
         tuple(column.unit for column in task.features), possible_values(table.y, task.target_names),
-        ratio_of(table.x, roles),
+        ratio_of(table.x, [r if j in best.law.columns else None for j, r in enumerate(roles)]),
     )  # fmt: skip
     return TableFit(task, table, fitted, choice, why, runs=runs, few_runs=few_runs)
 

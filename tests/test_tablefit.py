@@ -855,6 +855,8 @@ def test_a_point_off_the_ratio_of_the_data_is_told() -> None:
     words = "tokens/params = 4 there, and 20 in the data"
     assert words in off["warnings"]
     assert words not in on["warnings"]
+    alone = api.fit(rows, features=ROLES, targets="loss", law="product(N)", draws=20)
+    assert alone.law.ratio is None
     law = FittedLaw.from_dict(found.law.as_dict())
     assert words in api.predict(law, {"params": 1e8, "tokens": 4e8})[0]["warnings"]
 
